@@ -1,0 +1,53 @@
+# What is run by hand and by CI. `make check` is what CI runs, cheapest first.
+
+SHELL := /bin/bash
+PYTHON ?= .venv/bin/python
+
+.PHONY: check fmt typos deny lint test slow doc golden bench bench-train bench-verify python
+
+check: fmt typos deny lint test doc
+
+fmt:
+	cargo fmt --all --check
+
+typos:
+	typos
+
+# Advisories need a database from the network; `cargo deny check` looks at them, too.
+deny:
+	cargo deny --offline check bans licenses sources
+
+lint:
+	cargo clippy --workspace --all-targets -- -D warnings
+
+test:
+	cargo test --workspace
+
+# Tests that take minutes.
+slow:
+	RUN_SLOW_TESTS=1 cargo test --workspace
+
+doc:
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+
+# Rewrites the golden values of the losses; look at the difference before you commit it.
+golden: python
+	$(PYTHON) reference/losses.py
+
+bench: bench-train bench-verify
+
+# Training steps of IResNet-18, here and in PyTorch, in turn; prints both and the ratio.
+bench-train: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/bench_train.py target/release/verisim
+
+# `verify` from a cold start, here and in Python with ONNX Runtime; prints both and the ratio.
+bench-verify: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/bench_verify.py target/release/verisim
+
+python: .venv/reference
+.venv/reference: reference/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --requirement reference/requirements.txt
+	touch $@
