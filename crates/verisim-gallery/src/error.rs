@@ -1,0 +1,230 @@
+//! What can go wrong with a gallery, in variants a caller can act on; it does not know the engine.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use verisim_core::ModelDigest;
+
+use crate::InvalidName;
+
+/// Why a gallery could not do what it was asked for.
+///
+/// Whatever the error, nothing was changed, unless the variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GalleryError {
+    /// There is no gallery in the folder, or something else bears its name.
+    #[error("no gallery at {path}: found {found}, expected a gallery file of Verisim")]
+    NotAGallery {
+        /// Where the gallery file should be.
+        path: PathBuf,
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// A later version of Verisim made the gallery.
+    #[error(
+        "the gallery {path} has format {found}, but this version of Verisim reads up to \
+         {supported}: use a newer one"
+    )]
+    TooNew {
+        /// The gallery file.
+        path: PathBuf,
+        /// Its format.
+        found: i32,
+        /// The latest format that this version reads.
+        supported: i32,
+    },
+    /// A template, or the caller, belongs to a model that is not the gallery's.
+    #[error(
+        "the gallery {path} holds templates of model {}, but {} was given: templates of \
+         different models cannot be compared",
+        .gallery.short(), .given.short()
+    )]
+    OtherModel {
+        /// The gallery file.
+        path: PathBuf,
+        /// The model that the gallery is bound to.
+        gallery: ModelDigest,
+        /// The model that was given.
+        given: ModelDigest,
+    },
+    /// The model is the gallery's, but the embedding is not of the gallery's dimension.
+    #[error("the gallery {path} holds embeddings of {gallery} components, but {given} were given")]
+    OtherDim {
+        /// The gallery file.
+        path: PathBuf,
+        /// Number of components of the gallery's embeddings.
+        gallery: usize,
+        /// Number of components that was given.
+        given: usize,
+    },
+    /// The file does not hold what a gallery holds. Restore it from a backup, or enroll anew.
+    #[error("the gallery {path} is damaged: {damage}; restore it from a backup or enroll anew")]
+    Damaged {
+        /// The gallery file.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+    /// An identity cannot bear this name.
+    #[error(transparent)]
+    InvalidName(#[from] InvalidName),
+    /// Nobody of this name is enrolled.
+    #[error("no identity {name:?} in the gallery {path}{}", did_you_mean(.similar))]
+    NoSuchIdentity {
+        /// The gallery file.
+        path: PathBuf,
+        /// The name that was given.
+        name: String,
+        /// Enrolled names that differ only in case or in surrounding white space.
+        similar: Vec<String>,
+    },
+    /// Other users of the gallery did not let go of it in time.
+    #[error("the gallery {path} is in use by another process: run again, or close the other one")]
+    Busy {
+        /// The gallery file.
+        path: PathBuf,
+    },
+    /// There is no space left for the gallery.
+    #[error("no space left to write the gallery {path}: free some and run again")]
+    DiskFull {
+        /// The gallery file.
+        path: PathBuf,
+    },
+    /// The gallery may not be written.
+    ///
+    /// Reading needs a folder that may be written, for the files of locks and changes in it.
+    #[error(
+        "the gallery {path} cannot be written: the file, its folder or its file system is \
+         read-only for this user"
+    )]
+    NotWritable {
+        /// The gallery file, or its folder.
+        path: PathBuf,
+    },
+    /// Reading or writing failed.
+    ///
+    /// If a disk fails at the very end of a change, what it reports as failed may yet have happened:
+    /// open the gallery again to see.
+    #[error("cannot read or write the gallery {path}")]
+    Io {
+        /// The gallery file, or its folder.
+        path: PathBuf,
+        /// What the operating system, or the engine on its behalf, reported.
+        source: io::Error,
+    },
+    /// The engine failed in a way that no other variant describes, such as want of memory.
+    #[error("the engine of the gallery {path} failed")]
+    Engine {
+        /// The gallery file.
+        path: PathBuf,
+        /// What the engine reported.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// What is wrong with a gallery file. Rows are named by their numbers, never by what they hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// The engine does not recognize the file.
+    #[error("it is not an SQLite file, or its first page was overwritten")]
+    NotSqlite,
+    /// The engine's own check failed.
+    #[error("the engine reports {report:?}")]
+    Pages {
+        /// The engine's words.
+        report: String,
+    },
+    /// The format is one that never existed.
+    #[error("its format is {found}, expected 1 or later")]
+    Format {
+        /// The format that the file claims.
+        found: i32,
+    },
+    /// The row that binds the gallery to its model makes no sense.
+    #[error("the model digest has {n_bytes} bytes (expected 32) and the dimension is {dim}")]
+    Binding {
+        /// Length of the digest.
+        n_bytes: usize,
+        /// Number of components of an embedding.
+        dim: i64,
+    },
+    /// An embedding is not of the gallery's dimension.
+    #[error("template {template} has {found} bytes, expected {expected}")]
+    EmbeddingSize {
+        /// Row of the template.
+        template: i64,
+        /// Length found, in bytes.
+        found: usize,
+        /// Length of all embeddings of the gallery, in bytes.
+        expected: usize,
+    },
+    /// An embedding is not a finite vector of unit length.
+    #[error("template {template} is not a vector of unit length")]
+    NotUnitLength {
+        /// Row of the template.
+        template: i64,
+    },
+    /// Rows refer to others that are missing, or a forgotten template was not overwritten.
+    #[error("{n_rows} rows of table {table} contradict the others")]
+    Contradictions {
+        /// The table.
+        table: &'static str,
+        /// Number of such rows.
+        n_rows: usize,
+    },
+}
+
+impl GalleryError {
+    /// Sorts a failure of the file system by what the caller can do about it.
+    pub(crate) fn from_io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::NotWritable { path }
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            _ => Self::Io { path, source },
+        }
+    }
+}
+
+fn did_you_mean(similar: &[String]) -> String {
+    match similar {
+        [] => String::new(),
+        names => {
+            let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+            format!("; did you mean {}?", names.join(" or "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_brings_similar_ones() {
+        let error = |similar: &[&str]| {
+            let similar = similar.iter().map(|&name| name.to_owned()).collect();
+            GalleryError::NoSuchIdentity { path: "g".into(), name: "ann".into(), similar }
+        };
+        assert_eq!(error(&[]).to_string(), r#"no identity "ann" in the gallery g"#);
+        assert_eq!(
+            error(&["Ann", "ANN"]).to_string(),
+            r#"no identity "ann" in the gallery g; did you mean "Ann" or "ANN"?"#
+        );
+    }
+
+    #[test]
+    fn failures_of_the_file_system_are_told_apart() {
+        let sorted = |kind: io::ErrorKind| GalleryError::from_io(Path::new("g"), kind.into());
+        let denied = sorted(io::ErrorKind::PermissionDenied);
+        assert!(matches!(denied, GalleryError::NotWritable { .. }), "{denied}");
+        let full = sorted(io::ErrorKind::StorageFull);
+        assert!(matches!(full, GalleryError::DiskFull { .. }), "{full}");
+        let other = sorted(io::ErrorKind::NotFound);
+        assert!(matches!(other, GalleryError::Io { .. }), "{other}");
+    }
+}

@@ -1,0 +1,110 @@
+//! The folder and the empty file that a gallery begins with; it does not know what comes into it.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{Damage, GalleryError};
+
+const NAME: &str = "gallery.sqlite";
+
+/// The engine's smallest page.
+const MIN_BYTES: u64 = 512;
+
+/// The file of the gallery in `folder`.
+///
+/// It begins with a slash or a drive, because the engine would take a path of `file:` for an URI.
+pub(crate) fn path(folder: &Path) -> Result<PathBuf, GalleryError> {
+    let absolute = std::path::absolute(folder);
+    let absolute = absolute.map_err(|source| GalleryError::from_io(folder, source))?;
+    Ok(absolute.join(NAME))
+}
+
+/// Creates the file and its folder where they are missing.
+///
+/// Templates are personal data: only the owner of a new file may read it.
+pub(crate) fn create_if_missing(path: &Path) -> Result<(), GalleryError> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder).map_err(|source| GalleryError::from_io(folder, source))?;
+    }
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // An existing file must not be opened here: closing it would drop the engine's locks on it,
+    // which POSIX ties to the process, not to the descriptor.
+    match options.write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(GalleryError::from_io(path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails unless there is a file that may hold a gallery, or become one.
+pub(crate) fn expect(path: &Path) -> Result<(), GalleryError> {
+    let not_a_gallery = |found| Err(GalleryError::NotAGallery { path: path.to_owned(), found });
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => not_a_gallery("something that is not a file"),
+        // The engine would take it for an empty file, and overwrite it.
+        Ok(metadata) if (1..MIN_BYTES).contains(&metadata.len()) => {
+            Err(GalleryError::Damaged { path: path.to_owned(), damage: Damage::NotSqlite })
+        }
+        Ok(_) => Ok(()),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => not_a_gallery("no file"),
+            _ => Err(GalleryError::from_io(path, error)),
+        },
+    }
+}
+
+/// Why the engine could not open the file or one beside it, which it does not tell itself.
+pub(crate) fn refusal(path: &Path) -> GalleryError {
+    match path.parent().map_or(Ok(()), |folder| fs::read_dir(folder).map(drop)) {
+        Ok(()) => GalleryError::NotWritable { path: path.to_owned() },
+        // The folder is gone, or this process has too many files open.
+        Err(error) => GalleryError::from_io(path, error),
+    }
+}
+
+fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().ok_or(io::ErrorKind::NotFound)?;
+    create_folder(parent)?;
+    match fs::create_dir(folder) {
+        Err(error) if !folder.is_dir() => return Err(error),
+        _ => {}
+    }
+    // The engine makes its file durable, but not the folders that lead to it.
+    #[cfg(unix)]
+    fs::File::open(parent)?.sync_all()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_a_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b").join(NAME);
+        create_if_missing(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_existing_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        fs::write(&path, "kept").unwrap();
+        create_if_missing(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"kept");
+        let error = expect(&path).unwrap_err();
+        assert!(matches!(error, GalleryError::Damaged { .. }), "{error}");
+    }
+}

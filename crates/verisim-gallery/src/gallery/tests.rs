@@ -1,0 +1,179 @@
+//! Tests of the gallery that need to reach under it: a store that is full, locked or being read.
+
+use std::fs;
+
+use verisim_core::Embedding;
+
+use super::*;
+use crate::SourceDigest;
+
+fn model() -> ModelDigest {
+    ModelDigest::new([1; 32])
+}
+
+fn open(folder: &Path) -> Gallery {
+    let gallery = Gallery::create_or_open(folder, model(), 64).unwrap();
+    gallery.store.tamper("PRAGMA foreign_keys = OFF"); // which stand in the way of damage
+    gallery
+}
+
+fn sample(seed: u8) -> Sample {
+    let values = (0..64).map(|idx| f32::from(seed) + (idx as f32 * 1.7 + f32::from(seed)).sin());
+    let embedding = Embedding::new(values.collect()).unwrap();
+    Sample {
+        template: Template { embedding, model: model() },
+        source: SourceDigest::new([seed; 32]),
+    }
+}
+
+/// Whether the template of a sample lies in any file of the folder.
+fn is_on_disk(folder: &Path, sample: &Sample) -> bool {
+    let bytes = crate::blob::encode(&sample.template.embedding);
+    fs::read_dir(folder).unwrap().any(|entry| {
+        let file = fs::read(entry.unwrap().path()).unwrap();
+        file.windows(bytes.len()).any(|window| window == bytes)
+    })
+}
+
+#[test]
+fn another_change_in_progress_is_waited_for_and_then_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, mut second) = (open(folder.path()), open(folder.path()));
+    let change = first.store.change().unwrap();
+    let error = second.enroll("Ann", &[sample(1)]).unwrap_err();
+    assert!(matches!(error, GalleryError::Busy { .. }), "{error}");
+    assert!(second.is_empty().unwrap(), "reading needs no one's leave");
+    drop(change);
+    second.enroll("Ann", &[sample(1)]).unwrap();
+}
+
+#[test]
+fn a_reader_delays_the_wiping_but_not_the_forgetting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut gallery, reader) = (open(folder.path()), open(folder.path()));
+    gallery.enroll("Ann", &[sample(1)]).unwrap();
+    let view = reader.store.view().unwrap();
+    assert_eq!(view.n_templates().unwrap(), 1);
+
+    assert_eq!(gallery.forget("Ann").unwrap(), Forgotten { n_templates: 1, is_wiped: false });
+    assert!(gallery.is_empty().unwrap());
+    assert!(is_on_disk(folder.path(), &sample(1)));
+    let error = gallery.wipe().unwrap_err();
+    assert!(matches!(error, GalleryError::Busy { .. }), "{error}");
+
+    drop(view);
+    gallery.wipe().unwrap();
+    assert!(!is_on_disk(folder.path(), &sample(1)));
+}
+
+#[test]
+fn opening_wipes_what_a_killed_process_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut killed = open(folder.path());
+    killed.enroll("Ann", &[sample(1)]).unwrap();
+    let session = killed.store.change().unwrap();
+    session.forget("Ann").unwrap();
+    session.commit().unwrap(); // and killed before the log was truncated
+    assert!(is_on_disk(folder.path(), &sample(1)));
+    let _gallery = open(folder.path());
+    assert!(!is_on_disk(folder.path(), &sample(1)));
+}
+
+#[test]
+fn a_full_disk_loses_nothing_that_was_enrolled() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gallery = open(folder.path());
+    gallery.enroll("Ann", &[sample(1)]).unwrap();
+    gallery.store.tamper("PRAGMA max_page_count = 1");
+    let many: Vec<Sample> = (2..250).map(sample).collect();
+    let error = gallery.enroll("Bob", &many).unwrap_err();
+    assert!(matches!(error, GalleryError::DiskFull { .. }), "{error}");
+
+    gallery.check().unwrap();
+    assert_eq!((gallery.n_identities().unwrap(), gallery.n_templates().unwrap()), (1, 1));
+    gallery.store.tamper("PRAGMA max_page_count = 1000000");
+    assert_eq!(gallery.enroll("Bob", &many).unwrap().n_added, 248);
+}
+
+#[test]
+fn forgotten_templates_make_room_for_new_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gallery = open(folder.path());
+    gallery.enroll("Ann", &(0..100).map(sample).collect::<Vec<_>>()).unwrap();
+    drop(gallery);
+    let n_bytes = || fs::metadata(folder.path().join("gallery.sqlite")).unwrap().len();
+    let before = n_bytes();
+    for round in 0..5 {
+        let mut gallery = open(folder.path());
+        assert!(gallery.forget("Ann").unwrap().is_wiped);
+        gallery
+            .enroll("Ann", &(0..100).map(|idx| sample(idx + round)).collect::<Vec<_>>())
+            .unwrap();
+        gallery.check().unwrap();
+    }
+    assert_eq!(n_bytes(), before);
+}
+
+#[test]
+fn a_forgotten_template_that_is_still_there_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gallery = open(folder.path());
+    gallery.enroll("Ann", &[sample(1), sample(2)]).unwrap();
+    gallery.store.tamper("DELETE FROM template WHERE id = 1; INSERT INTO free_slot VALUES (1)");
+    let error = gallery.check().unwrap_err().to_string();
+    assert!(error.contains("1 rows of table free_slot contradict"), "{error}");
+}
+
+#[test]
+fn rows_that_contradict_others_are_damage() {
+    for (table, statement) in [
+        ("identity", "INSERT INTO identity VALUES (9, 'Nobody', 0)"),
+        ("template", "UPDATE template SET identity = 9 WHERE id = 1"),
+        ("template", "DELETE FROM slot WHERE id = 1"),
+        ("slot", "INSERT INTO slot VALUES (9, zeroblob(256))"),
+        ("slot", "INSERT INTO free_slot VALUES (1)"),
+        ("free_slot", "INSERT INTO free_slot VALUES (9)"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gallery = open(folder.path());
+        gallery.enroll("Ann", &[sample(1), sample(2)]).unwrap();
+        gallery.check().unwrap();
+        gallery.store.tamper(statement);
+        let error = gallery.check().unwrap_err().to_string();
+        assert!(error.contains(&format!("of table {table} contradict the others")), "{error}");
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_an_error_not_a_template_less() {
+    for statement in [
+        "DELETE FROM slot WHERE id = 2",
+        "DELETE FROM identity",
+        "UPDATE slot SET embedding = zeroblob(256) WHERE id = 2",
+        "UPDATE slot SET embedding = x'00' WHERE id = 2",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gallery = open(folder.path());
+        gallery.enroll("Ann", &[sample(1), sample(2)]).unwrap();
+        gallery.store.tamper(statement);
+        for _ in 0..2 {
+            let error = gallery.nearest(&sample(1).template, 1).unwrap_err();
+            assert!(matches!(error, GalleryError::Damaged { .. }), "{statement}: {error}");
+        }
+    }
+}
+
+#[test]
+fn only_what_is_new_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gallery = open(folder.path());
+    gallery.enroll("Ann", &[sample(1)]).unwrap();
+    gallery.nearest(&sample(1).template, 1).unwrap();
+    // Unread, the damage to the old row does not matter.
+    gallery.store.tamper("UPDATE slot SET embedding = x'00'");
+    gallery.enroll("Bob", &[sample(2)]).unwrap();
+    assert_eq!(gallery.nearest(&sample(2).template, 2).unwrap()[0].identity, "Bob");
+    // What was forgotten takes everything to be read anew.
+    gallery.store.tamper("UPDATE gallery SET n_forgets = n_forgets + 1");
+    gallery.nearest(&sample(2).template, 2).unwrap_err();
+}

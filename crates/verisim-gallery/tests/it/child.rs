@@ -1,0 +1,149 @@
+//! Child processes that change a gallery until they are killed or fail.
+//!
+//! A child is this very test binary, asked for one test alone, which does nothing unless the
+//! variable below is set.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use verisim_gallery::{Gallery, GalleryError};
+
+use crate::synthetic::{DIM, Random, model, sample, samples};
+
+const FOLDER: &str = "VERISIM_GALLERY_TEST_FOLDER";
+const ROUND: &str = "VERISIM_GALLERY_TEST_ROUND";
+
+/// Says what it is about to do, does it, and says that it did it, until it is killed or fails.
+#[test]
+fn child_changes_a_gallery_until_it_fails() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    let round: u64 = env::var(ROUND).unwrap().parse().unwrap();
+    let error = change_until_failure(Path::new(&folder), round).unwrap_err();
+    say(&format!("! {}", kind(&error)));
+}
+
+/// A command that runs the test above in `folder`.
+pub(crate) fn command(folder: &Path, round: u64) -> Command {
+    command_under(&[], folder, round)
+}
+
+/// The same under another program, such as a shell that sets limits.
+pub(crate) fn command_under(program: &[&str], folder: &Path, round: u64) -> Command {
+    let mut words: Vec<OsString> = program.iter().map(OsString::from).collect();
+    words.push(env::current_exe().unwrap().into());
+    let mut command = Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .args(["--exact", "child::child_changes_a_gallery_until_it_fails", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(ROUND, round.to_string())
+        .stdout(Stdio::piped());
+    command
+}
+
+fn change_until_failure(folder: &Path, round: u64) -> Result<(), GalleryError> {
+    let mut gallery = Gallery::create_or_open(folder, model(), DIM)?;
+    let mut random = Random(round);
+    let mut enrolled = Vec::new();
+    for idx in 0.. {
+        if enrolled.len() > 2 && random.below(3) == 0 {
+            let identity: String = enrolled.swap_remove(random.below(enrolled.len()));
+            say(&format!("- {identity}"));
+            // Where files may not grow, it is wiped only when the gallery is opened again.
+            let _ = gallery.forget(&identity)?;
+        } else {
+            let (identity, n) = (format!("r{round}n{idx}"), 1 + random.below(4));
+            say(&format!("+ {identity} {n}"));
+            gallery.enroll(&identity, &samples(&identity, n))?;
+            enrolled.push(identity);
+        }
+        say("done");
+    }
+    Ok(())
+}
+
+fn say(line: &str) {
+    // One write a line, so that a line is whole or missing.
+    let mut out = io::stdout().lock();
+    out.write_all(format!("\n{line}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+/// The variant of an error, which is the part that a caller decides on.
+pub(crate) fn kind(error: &GalleryError) -> String {
+    let debug = format!("{error:?}");
+    debug.split([' ', '(']).next().unwrap_or_default().to_owned()
+}
+
+/// What the children of a gallery have said that they did.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    pub(crate) enrolled: BTreeMap<String, usize>,
+    pub(crate) forgotten: BTreeMap<String, usize>,
+    /// What was begun and not said to be done: the change, the name and the number of samples.
+    pub(crate) in_flight: Option<(char, String, usize)>,
+    pub(crate) n_done: usize,
+    /// The kind of error that the last child ended with.
+    pub(crate) failure: Option<String>,
+}
+
+impl Ledger {
+    /// Enters what one child has written.
+    pub(crate) fn enter(&mut self, output: &str) {
+        for line in output.lines() {
+            match *line.split(' ').collect::<Vec<_>>() {
+                ["+", identity, n] => {
+                    self.in_flight = Some(('+', identity.to_owned(), n.parse().unwrap()));
+                }
+                ["-", identity] => {
+                    self.in_flight = Some(('-', identity.to_owned(), self.enrolled[identity]));
+                }
+                ["done"] => {
+                    let change = self.in_flight.take().unwrap();
+                    self.settle(change, true);
+                    self.n_done += 1;
+                }
+                // An error means that nothing was changed.
+                ["!", kind] => (self.failure, self.in_flight) = (Some(kind.to_owned()), None),
+                _ => {} // of the test harness
+            }
+        }
+    }
+
+    fn settle(&mut self, (change, identity, n): (char, String, usize), happened: bool) {
+        match (change, happened) {
+            ('+', true) => drop(self.enrolled.insert(identity, n)),
+            ('-', true) => {
+                self.enrolled.remove(&identity);
+                self.forgotten.insert(identity, n);
+            }
+            _ => {}
+        }
+    }
+
+    /// Fails unless the gallery holds what was said to be done, whole, and nothing else but, maybe,
+    /// what was in flight; that is then entered as it turned out.
+    pub(crate) fn verify(&mut self, folder: &Path) {
+        let mut gallery = Gallery::create_or_open(folder, model(), DIM).unwrap();
+        gallery.check().unwrap();
+        let found: BTreeMap<String, usize> =
+            gallery.identities().unwrap().into_iter().map(|it| (it.name, it.n_templates)).collect();
+        if let Some(change) = self.in_flight.take() {
+            let happened = found.contains_key(&change.1) == (change.0 == '+');
+            self.settle(change, happened);
+        }
+        assert_eq!(found, self.enrolled);
+        for (identity, &n) in &self.enrolled {
+            for idx in 0..n {
+                let probe = sample(identity, idx).template;
+                let candidates = gallery.identify(&probe, 0.9999, 2).unwrap();
+                assert_eq!(candidates.len(), 1, "{identity} {idx}");
+                assert_eq!(&candidates[0].identity, identity);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What survives processes that are killed, or that the system lets write no further.
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::child::{self, Ledger};
+use crate::synthetic::{Random, open, samples, traces};
+
+const SIGKILL: i32 = 9;
+
+/// The user "nobody" of most systems; any but root will do.
+const NOBODY: u32 = 65534;
+
+/// Lets a child change the gallery in `folder` until it has written `sign`, kills it after another
+/// `delay`, and returns what it wrote.
+fn kill_after(sign: &str, delay: Duration, folder: &Path, round: u64) -> String {
+    let mut process = child::command(folder, round).spawn().unwrap();
+    let mut stdout = BufReader::new(process.stdout.take().unwrap());
+    let mut output = String::new();
+    while !output.contains(sign) {
+        assert_ne!(stdout.read_line(&mut output).unwrap(), 0, "it ended by itself: {output}");
+    }
+    thread::sleep(delay);
+    process.kill().unwrap();
+    stdout.read_to_string(&mut output).unwrap();
+    assert_eq!(process.wait().unwrap().signal(), Some(SIGKILL), "{output}");
+    output
+}
+
+/// Fails if a template of a forgotten identity has left a trace in the folder.
+fn expect_no_traces(ledger: &Ledger, folder: &Path) {
+    let forgotten = ledger.forgotten.iter().flat_map(|(identity, &n)| samples(identity, n));
+    assert_eq!(traces(folder, &forgotten.collect::<Vec<_>>()), [""; 0]);
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "shown if the test fails, to repeat it")]
+fn what_was_acknowledged_survives_any_number_of_kills() {
+    let seed = u64::from(std::process::id());
+    let mut random = Random(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::default();
+    let mut n_in_flight = 0;
+    for round in 0..30 {
+        let delay = Duration::from_micros(random.next() % 60_000);
+        println!("seed {seed}, round {round}: killed after {delay:?}");
+        ledger.enter(&kill_after("\n+", delay, folder.path(), round));
+        n_in_flight += usize::from(ledger.in_flight.is_some());
+        ledger.verify(folder.path());
+        expect_no_traces(&ledger, folder.path());
+    }
+    assert!(ledger.n_done > 30, "only {} changes were made", ledger.n_done);
+    assert!(n_in_flight > 3, "only {n_in_flight} changes were interrupted");
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "shown if the test fails, to repeat it")]
+fn a_gallery_whose_making_was_killed_can_be_made() {
+    let seed = u64::from(std::process::id());
+    let mut random = Random(seed);
+    for round in 0..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let delay = Duration::from_micros(random.next() % 12_000);
+        println!("seed {seed}, round {round}: killed after {delay:?}");
+        let mut ledger = Ledger::default();
+        ledger.enter(&kill_after("", delay, folder.path(), round));
+        ledger.verify(folder.path());
+    }
+}
+
+#[test]
+fn a_file_that_may_not_grow_fails_the_change_and_loses_nothing() {
+    // In the shell's blocks, of 512 or 1024 bytes: from the making of the gallery to many changes.
+    for (round, n_blocks) in [0, 8, 24, 70, 130, 250, 500].into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let limit = format!("trap '' XFSZ; ulimit -f {n_blocks}; exec \"$@\"");
+        let mut command =
+            child::command_under(&["sh", "-c", &limit, "sh"], folder.path(), round as u64);
+        let output = command.output().unwrap();
+        let mut ledger = Ledger::default();
+        ledger.enter(&String::from_utf8(output.stdout).unwrap());
+        let failure = ledger.failure.take();
+        assert!(matches!(failure.as_deref(), Some("Io" | "DiskFull")), "{n_blocks}: {failure:?}");
+        assert!(n_blocks < 500 || ledger.n_done > 1, "{n_blocks}: {} changes", ledger.n_done);
+        ledger.verify(folder.path());
+        expect_no_traces(&ledger, folder.path());
+    }
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "says that it was skipped")]
+fn what_this_user_may_not_write_is_refused_as_such_and_not_changed() {
+    for (file_mode, folder_mode) in [(0o000, 0o777), (0o444, 0o777), (0o666, 0o555), (0o666, 0o000)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let set_modes = |file_mode, folder_mode| {
+            let file = folder.path().join("gallery.sqlite");
+            fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+            fs::set_permissions(file, Permissions::from_mode(file_mode)).unwrap();
+            fs::set_permissions(folder.path(), Permissions::from_mode(folder_mode)).unwrap();
+        };
+        open(folder.path()).enroll("Ann", &samples("Ann", 3)).unwrap();
+        set_modes(file_mode, folder_mode);
+
+        let mut command = child::command(folder.path(), 0);
+        if fs::metadata(folder.path()).unwrap().uid() == 0 {
+            command.uid(NOBODY); // root may write anything
+        }
+        let Ok(output) = command.output() else {
+            println!("skipped: the test binary cannot be run as another user");
+            return;
+        };
+        let mut ledger = Ledger::default();
+        ledger.enter(&String::from_utf8(output.stdout).unwrap());
+        let modes = format!("file {file_mode:o}, folder {folder_mode:o}");
+        assert_eq!(ledger.failure.as_deref(), Some("NotWritable"), "{modes}");
+
+        set_modes(0o600, 0o700);
+        assert_eq!(ledger.n_done, 0, "{modes}");
+        assert_eq!(open(folder.path()).n_templates().unwrap(), 3, "{modes}");
+    }
+}

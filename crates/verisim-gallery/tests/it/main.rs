@@ -1,0 +1,13 @@
+//! The gallery as its users see it: from outside, through files and processes.
+
+#![expect(clippy::unwrap_used, reason = "what these helpers of tests cannot do fails the test")]
+
+mod child;
+mod damage;
+mod everyday;
+mod forgetting;
+#[cfg(unix)]
+mod killing;
+mod refusals;
+mod sharing;
+mod synthetic;
