@@ -1,0 +1,19 @@
+//! Pictures of faces to templates: decoding, models and synthetic faces.
+//!
+//! ```text
+//! picture file -> Picture -> aligned chip -> input of a model -> embedding
+//!     image                     (synth)          chip           recognizer
+//! ```
+
+pub mod chip;
+pub mod folder;
+pub mod image;
+pub mod model;
+mod onnx;
+mod picture;
+mod recognizer;
+pub mod synth;
+
+pub use onnx::{LoadError, RunError};
+pub use picture::Picture;
+pub use recognizer::{EmbedError, Recognizer};

@@ -1,0 +1,40 @@
+//! Faces that nobody has: people drawn from a seed, in pose, light and circumstances of their own.
+
+mod anatomy;
+mod appearance;
+mod backdrop;
+mod camera;
+mod color;
+mod complexion;
+mod covering;
+mod curve;
+mod dice;
+mod eye;
+mod face;
+mod flaws;
+mod hair;
+mod hairdo;
+mod head;
+mod identity;
+mod landmark;
+mod light;
+mod lips;
+mod mesh;
+mod noise;
+mod population;
+mod raster;
+mod render;
+mod scene;
+mod sculpt;
+mod shadow;
+mod skin;
+mod skull;
+mod spectacles;
+mod spot;
+mod vector;
+
+pub use appearance::{Appearance, Pose};
+pub use covering::Occlusion;
+pub use identity::Identity;
+pub use population::Population;
+pub use render::{Framing, SyntheticFace, draw};
