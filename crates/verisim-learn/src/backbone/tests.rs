@@ -1,0 +1,130 @@
+//! Networks: shapes, sizes, repeatability, and what batch normalization remembers.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::layer::{Norm, host};
+use super::{
+    Backbone, BackboneConfig, Dropout, InputSize, MobileFaceNetConfig, ResNetConfig, WeightSource,
+    l2_normalize,
+};
+
+fn small() -> BackboneConfig {
+    BackboneConfig::ResNet(ResNetConfig {
+        depths: vec![1, 2],
+        widths: vec![8, 16],
+        stem_stride: 2,
+        first_stage_halves: false,
+        leading_norm: true,
+        embedding_dim: 12,
+        dropout: 0.3,
+    })
+}
+
+fn mobile() -> BackboneConfig {
+    BackboneConfig::MobileFaceNet(MobileFaceNetConfig { embedding_dim: 128 })
+}
+
+fn network(config: &BackboneConfig, input: InputSize, device: &Device) -> Backbone {
+    config.init(input, &mut WeightSource::new(1, device)).unwrap()
+}
+
+fn images(n: usize, size: InputSize, device: &Device) -> Tensor<4> {
+    let shape = [n, size.channels, size.height, size.width];
+    WeightSource::new(2, device).normal(shape, 1.0).val().detach()
+}
+
+#[test]
+fn any_size_of_picture_gives_embeddings_of_unit_length() {
+    let device = Device::flex();
+    for (width, height, channels) in [(112, 112, 3), (80, 96, 1), (47, 55, 3)] {
+        let size = InputSize { width, height, channels };
+        for (config, dim) in [(small(), 12), (mobile(), 128)] {
+            let embeddings = network(&config, size, &device).embed(images(2, size, &device));
+            assert_eq!(embeddings.dims(), [2, dim]);
+            for norm in host(embeddings.square().sum_dim(1)) {
+                assert!((norm - 1.0).abs() < 1e-5, "{norm}");
+            }
+        }
+    }
+}
+
+#[test]
+fn networks_have_the_parameters_of_their_papers() {
+    let size = InputSize { width: 112, height: 112, channels: 3 };
+    let device = Device::flex();
+    // Table 1 of the paper says 0.99 million; running statistics count as parameters here.
+    let n = network(&mobile(), size, &device).num_params();
+    assert!((990_000..1_030_000).contains(&n), "{n}");
+    // 24,025,600 in the authors' code, less a bias of 512 that the normalization after it cancels,
+    // and two running statistics for every gamma and beta.
+    let config = BackboneConfig::ResNet(ResNetConfig::iresnet([2, 2, 2, 2]));
+    let n = network(&config, size, &device).num_params();
+    let statistics = 64 + 2 * (64 * 5 + 128 * 4 + 256 * 4 + 512 * 4) - 64;
+    assert!(n.abs_diff(24_025_600 - 512 + 2 * statistics) < 20_000, "{n}");
+}
+
+#[test]
+fn a_seed_decides_all_weights() {
+    let size = InputSize { width: 32, height: 32, channels: 3 };
+    let device = Device::flex();
+    let embed = |seed| {
+        let network = small().init(size, &mut WeightSource::new(seed, &device)).unwrap();
+        host(network.embed(images(1, size, &device)))
+    };
+    assert_eq!(embed(5), embed(5));
+    assert_ne!(embed(5), embed(6));
+}
+
+#[test]
+fn dropout_acts_in_training_alone() {
+    let size = InputSize { width: 32, height: 32, channels: 3 };
+    let device = Device::flex();
+    let network = network(&small(), size, &device);
+    let forward =
+        |mut dropout: Dropout| host(network.forward(images(2, size, &device), &mut dropout));
+    assert_eq!(forward(Dropout::none()), forward(Dropout::none()));
+    assert_ne!(forward(Dropout::none()), forward(Dropout::from_seed(1)));
+}
+
+#[test]
+fn running_statistics_follow_pytorch() {
+    let device = Device::flex().autodiff();
+    let norm = Norm::new(1, &mut WeightSource::new(0, &device));
+    let batch = Tensor::<2>::from_floats([[1.0], [3.0], [8.0]], &device);
+    let normalized = norm.forward(batch);
+    // Mean 4, variance 26/3 over the batch, 13 unbiased.
+    let expected = [-3.0f32, -1.0, 4.0].map(|it| it / (26.0f32 / 3.0 + 1e-5).sqrt());
+    for (found, expected) in host(normalized).iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6);
+    }
+    // torch.nn.BatchNorm1d: 0.9 * 0 + 0.1 * 4 and 0.9 * 1 + 0.1 * 13.
+    let inference = norm.valid();
+    let found = host(inference.forward(Tensor::<2>::from_floats([[0.4]], &Device::flex())));
+    assert!(found[0].abs() < 1e-6, "{found:?}");
+    let found = host(inference.forward(Tensor::<2>::from_floats([[1.4]], &Device::flex())));
+    assert!((found[0] - 1.0 / (2.2f32 + 1e-5).sqrt()).abs() < 1e-6, "{found:?}");
+}
+
+#[test]
+fn rows_of_zeros_stay_zero_when_normalized() {
+    let rows = Tensor::<2>::from_floats([[0.0, 0.0], [3.0, 4.0]], &Device::flex());
+    assert_eq!(host(l2_normalize(rows)), [0.0, 0.0, 0.6, 0.8]);
+}
+
+#[test]
+fn impossible_sizes_are_refused() {
+    let refusal = |change: fn(&mut ResNetConfig)| {
+        let mut config = ResNetConfig::iresnet([1, 1, 1, 1]);
+        change(&mut config);
+        BackboneConfig::ResNet(config).check().unwrap_err().to_string()
+    };
+    let found = refusal(|config| config.depths.clear());
+    assert_eq!(found, "depths is [], but must be one or more numbers above 0");
+    let found = refusal(|config| config.widths = vec![64]);
+    assert!(found.starts_with("widths is [64]"), "{found}");
+    assert_eq!(refusal(|config| config.dropout = 1.0), "dropout is 1, but must be in [0, 1)");
+    assert_eq!(refusal(|config| config.stem_stride = 4), "stem_stride is 4, but must be 1 or 2");
+    let mobile = BackboneConfig::MobileFaceNet(MobileFaceNetConfig { embedding_dim: 0 });
+    assert!(mobile.check().is_err());
+}

@@ -1,0 +1,194 @@
+//! An ONNX graph under construction; it knows operators and weights, not networks.
+
+use super::proto::{
+    AttributeKind, AttributeProto, DimensionProto, FLOAT, GraphProto, ModelProto, NodeProto,
+    OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, ValueInfoProto,
+};
+use crate::backbone::layer::Affine;
+
+/// The set of operators that the graph is written in.
+const OPSET: i64 = 17;
+/// The file format that goes with it.
+const IR_VERSION: i64 = 8;
+/// Name of the graph's input: `[batch, channels, height, width]`.
+pub(crate) const INPUT: &str = "image";
+/// Name of the graph's output: `[batch, embedding_dim]`.
+pub(crate) const OUTPUT: &str = "embedding";
+
+/// What a node of the graph computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Value(usize);
+
+/// A convolution with bias.
+pub(crate) struct ConvNode {
+    /// `[c_out, c_in / groups, k_height, k_width]`.
+    pub(crate) weight: Vec<f32>,
+    pub(crate) shape: [usize; 4],
+    pub(crate) bias: Vec<f32>,
+    pub(crate) stride: usize,
+    pub(crate) padding: usize,
+    pub(crate) groups: usize,
+}
+
+/// The nodes and weights so far.
+#[derive(Default)]
+pub(crate) struct Graph {
+    nodes: Vec<NodeProto>,
+    weights: Vec<TensorProto>,
+}
+
+impl Graph {
+    /// The pictures that the network is given.
+    pub(crate) fn input(&self) -> Value {
+        Value(0)
+    }
+
+    pub(crate) fn conv(&mut self, input: Value, conv: ConvNode) -> Value {
+        let ConvNode { weight, shape, bias, stride, padding, groups } = conv;
+        let attributes = vec![
+            ints("dilations", &[1, 1]),
+            int("group", groups),
+            ints("kernel_shape", &shape[2..]),
+            ints("pads", &[padding; 4]),
+            ints("strides", &[stride; 2]),
+        ];
+        let weights = [("weight", weight, shape.to_vec()), ("bias", bias, vec![shape[0]])];
+        self.node("Conv", &[input], weights, attributes)
+    }
+
+    /// One slope a channel of `[batch, channels, height, width]`.
+    pub(crate) fn prelu(&mut self, input: Value, slopes: Vec<f32>) -> Value {
+        let shape = vec![slopes.len(), 1, 1];
+        self.node("PRelu", &[input], [("slope", slopes, shape)], Vec::new())
+    }
+
+    /// `x * scale + shift`, one of each a channel of `[batch, channels, height, width]`.
+    pub(crate) fn affine(&mut self, input: Value, Affine { scale, shift }: Affine) -> Value {
+        let shape = vec![scale.len()];
+        let (mean, variance) = (vec![0.0; scale.len()], vec![1.0; scale.len()]);
+        let weights = [
+            ("scale", scale, shape.clone()),
+            ("bias", shift, shape.clone()),
+            ("mean", mean, shape.clone()),
+            ("variance", variance, shape),
+        ];
+        self.node("BatchNormalization", &[input], weights, vec![float("epsilon", 0.0)])
+    }
+
+    pub(crate) fn add(&mut self, a: Value, b: Value) -> Value {
+        self.node("Add", &[a, b], [], Vec::new())
+    }
+
+    /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.
+    pub(crate) fn flatten(&mut self, input: Value) -> Value {
+        self.node("Flatten", &[input], [], vec![int("axis", 1)])
+    }
+
+    /// `x * weight + bias` with a weight of `[inputs, outputs]`.
+    pub(crate) fn linear(
+        &mut self,
+        input: Value,
+        weight: Vec<f32>,
+        shape: [usize; 2],
+        bias: Vec<f32>,
+    ) -> Value {
+        let weights = [("weight", weight, shape.to_vec()), ("bias", bias, vec![shape[1]])];
+        self.node("Gemm", &[input], weights, Vec::new())
+    }
+
+    /// Rows of unit length.
+    pub(crate) fn l2_normalize(&mut self, input: Value) -> Value {
+        self.node("LpNormalization", &[input], [], vec![int("axis", 1), int("p", 2)])
+    }
+
+    /// The file: a graph whose input is `[batch, input]` and whose last value is its output.
+    pub(crate) fn into_onnx(
+        mut self,
+        input: [usize; 3],
+        embedding_dim: usize,
+        metadata: &[(String, String)],
+    ) -> Vec<u8> {
+        if let Some(last) = self.nodes.last_mut() {
+            last.output = vec![OUTPUT.to_owned()];
+        }
+        let graph = GraphProto {
+            node: self.nodes,
+            name: "verisim".to_owned(),
+            initializer: self.weights,
+            input: vec![value_info(INPUT, &input)],
+            output: vec![value_info(OUTPUT, &[embedding_dim])],
+        };
+        let entry = |(key, value): &(String, String)| {
+            let (key, value) = (key.clone(), value.clone());
+            StringStringEntryProto { key, value }
+        };
+        let model = ModelProto {
+            ir_version: IR_VERSION,
+            producer_name: "verisim".to_owned(),
+            producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+            graph: Some(graph),
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+            metadata_props: metadata.iter().map(entry).collect(),
+        };
+        prost::Message::encode_to_vec(&model)
+    }
+
+    fn node<const N: usize>(
+        &mut self,
+        op_type: &str,
+        inputs: &[Value],
+        weights: [(&str, Vec<f32>, Vec<usize>); N],
+        attribute: Vec<AttributeProto>,
+    ) -> Value {
+        let value = Value(self.nodes.len() + 1);
+        let name = format!("{}_{}", op_type.to_lowercase(), value.0);
+        let mut input: Vec<String> = inputs.iter().copied().map(value_name).collect();
+        for (kind, values, shape) in weights {
+            debug_assert_eq!(values.len(), shape.iter().product::<usize>(), "{name}.{kind}");
+            let name = format!("{name}.{kind}");
+            input.push(name.clone());
+            self.weights.push(TensorProto {
+                dims: shape.into_iter().map(usize::cast_signed).map(|dim| dim as i64).collect(),
+                data_type: FLOAT,
+                name,
+                raw_data: values.into_iter().flat_map(f32::to_le_bytes).collect(),
+            });
+        }
+        let output = vec![value_name(value)];
+        self.nodes.push(NodeProto { input, output, name, op_type: op_type.to_owned(), attribute });
+        value
+    }
+}
+
+fn value_name(Value(index): Value) -> String {
+    if index == 0 { INPUT.to_owned() } else { format!("value_{index}") }
+}
+
+fn value_info(name: &str, dims: &[usize]) -> ValueInfoProto {
+    let batch = DimensionProto { dim_value: None, dim_param: Some("batch".to_owned()) };
+    let fixed = dims
+        .iter()
+        .map(|&dim| DimensionProto { dim_value: Some(dim.cast_signed() as i64), dim_param: None });
+    let shape = TensorShapeProto { dim: [batch].into_iter().chain(fixed).collect() };
+    let tensor = TensorTypeProto { elem_type: FLOAT, shape: Some(shape) };
+    ValueInfoProto { name: name.to_owned(), kind: Some(TypeProto { tensor_type: Some(tensor) }) }
+}
+
+fn attribute(name: &str, kind: AttributeKind) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), kind: kind as i32, ..AttributeProto::default() }
+}
+
+fn int(name: &str, value: usize) -> AttributeProto {
+    let i = Some(value.cast_signed() as i64);
+    AttributeProto { i, ..attribute(name, AttributeKind::Int) }
+}
+
+fn ints(name: &str, values: &[usize]) -> AttributeProto {
+    let ints = values.iter().map(|value| value.cast_signed() as i64).collect();
+    AttributeProto { ints, ..attribute(name, AttributeKind::Ints) }
+}
+
+fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto { f: Some(value), ..attribute(name, AttributeKind::Float) }
+}

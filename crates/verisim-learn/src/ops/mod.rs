@@ -1,0 +1,148 @@
+//! Differentiable operations of face networks, with CPU kernels and backward passes of our own.
+//!
+//! On the CPU ([`Flex`]) they are two to three times as fast as Burn's compositions; on every other
+//! device they fall back to Burn's operations and give the same values.
+
+mod autodiff;
+mod flex;
+pub(crate) mod kernel;
+#[cfg(test)]
+mod tests;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
+use burn::tensor::activation::prelu as burn_prelu;
+use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor};
+
+/// The operations, for Burn to route by device.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait NetOps: Backend {
+    fn net_conv2d(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> FloatTensor<Self>;
+
+    fn net_depthwise(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> FloatTensor<Self>;
+
+    fn net_prelu(input: FloatTensor<Self>, slopes: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// Output, mean and variance.
+    fn net_batch_norm(
+        input: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// A batch normalization, and the statistics that it was done with.
+pub(crate) struct BatchNormOutput<const D: usize> {
+    /// The normalized input.
+    pub(crate) output: Tensor<D>,
+    /// Mean of each channel, detached.
+    pub(crate) mean: Tensor<1>,
+    /// Variance of each channel, divided by the number of values, detached.
+    pub(crate) variance: Tensor<1>,
+}
+
+/// Convolution without bias or dilation.
+///
+/// # Shapes
+///
+/// - input: `[batch, c_in, height, width]`
+/// - weight: `[c_out, c_in, k_height, k_width]`
+/// - output: `[batch, c_out, h_out, w_out]`
+pub(crate) fn conv2d(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    stride: usize,
+    padding: usize,
+) -> Tensor<4> {
+    if !is_flex(&input.device()) {
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+        return burn_conv2d(input, weight, None, options);
+    }
+    let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(Dispatch::net_conv2d(input, weight, stride, padding))
+}
+
+/// Convolution in which every channel has a window of its own, without bias or dilation.
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, height, width]`
+/// - weight: `[channels, 1, k_height, k_width]`
+/// - output: `[batch, channels, h_out, w_out]`
+pub(crate) fn depthwise_conv2d(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    stride: usize,
+    padding: usize,
+) -> Tensor<4> {
+    if !is_flex(&input.device()) {
+        let channels = weight.dims()[0];
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], channels);
+        return burn_conv2d(input, weight, None, options);
+    }
+    let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(Dispatch::net_depthwise(input, weight, stride, padding))
+}
+
+/// `max(x, 0) + slope * min(x, 0)`, with one slope a channel.
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, ...]`
+/// - slopes: `[channels]`
+/// - output: as the input
+pub(crate) fn prelu<const D: usize>(input: Tensor<D>, slopes: Tensor<1>) -> Tensor<D> {
+    if !is_flex(&input.device()) {
+        return burn_prelu(input, slopes);
+    }
+    Tensor::from_dispatch(Dispatch::net_prelu(input.into_dispatch(), slopes.into_dispatch()))
+}
+
+/// Normalization by the statistics of the batch.
+///
+/// # Shapes
+///
+/// - input: `[batch, channels, ...]`
+/// - gamma, beta: `[channels]`
+/// - output: as the input
+pub(crate) fn batch_norm<const D: usize>(
+    input: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> BatchNormOutput<D> {
+    if !is_flex(&input.device()) {
+        let result = batch_norm_train(input, gamma, beta, epsilon);
+        let (output, mean, variance) = (result.output, result.mean, result.variance);
+        return BatchNormOutput { output, mean, variance };
+    }
+    let (output, mean, variance) = Dispatch::net_batch_norm(
+        input.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        epsilon,
+    );
+    BatchNormOutput {
+        output: Tensor::from_dispatch(output),
+        mean: Tensor::from_dispatch(mean),
+        variance: Tensor::from_dispatch(variance),
+    }
+}
+
+/// Whether tensors of this device lie in plain memory, where the kernels reach them.
+fn is_flex(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
+}

@@ -1,0 +1,26 @@
+//! From a recipe and chips to a trained network: the loop and everything that keeps it honest.
+//!
+//! ```text
+//! recipe.toml -> Recipe -> Split of identities -> batches -> backbone -> loss -> step
+//!                                   each epoch: embed identities never trained on, measure, checkpoint
+//! ```
+
+pub mod checkpoint;
+pub mod guard;
+pub mod metrics;
+pub mod optimizer;
+pub mod recipe;
+pub mod schedule;
+#[cfg(test)]
+mod tests;
+pub mod trainer;
+pub mod validation;
+
+pub use self::checkpoint::{Checkpoint, CheckpointError, RunFolder};
+pub use self::guard::Warning;
+pub use self::metrics::{EpochRecord, StepRecord};
+pub use self::optimizer::OptimizerConfig;
+pub use self::recipe::{InvalidRecipe, Recipe};
+pub use self::schedule::ScheduleConfig;
+pub use self::trainer::{Observer, TrainError, Trained, Trainer};
+pub use self::validation::{ValidationFigures, embed_chips};

@@ -1,0 +1,174 @@
+//! A training recipe: one TOML file, checked before anything runs.
+
+use serde::{Deserialize, Serialize};
+
+use super::optimizer::OptimizerConfig;
+use super::schedule::ScheduleConfig;
+use crate::backbone::{BackboneConfig, InputSize, WeightSource};
+use crate::data::{AugmentConfig, SplitConfig};
+use crate::loss::LossConfig;
+use crate::sampler::SamplerConfig;
+
+/// Everything that decides what a training run does.
+///
+/// The same recipe, data, device and number of threads give the same weights, to the bit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// What the recipe is called in reports.
+    pub name: String,
+    /// Seed of every random choice.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Passes over the training chips.
+    pub epochs: usize,
+    /// Gradients longer than this are shortened to it; 0 leaves them alone.
+    #[serde(default)]
+    pub clip_norm: f64,
+    /// Steps between checkpoints within an epoch; 0 writes one after each epoch alone.
+    #[serde(default)]
+    pub checkpoint_steps: usize,
+    /// Size of the chips.
+    pub input: InputSize,
+    /// The network.
+    pub backbone: BackboneConfig,
+    /// What it is taught by.
+    pub loss: LossConfig,
+    /// How batches are put together.
+    pub sampler: SamplerConfig,
+    /// How the weights follow the gradient.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate changes.
+    pub schedule: ScheduleConfig,
+    /// Which identities are kept away.
+    #[serde(default)]
+    pub split: SplitConfig,
+    /// How chips are changed.
+    #[serde(default)]
+    pub augment: AugmentConfig,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// Why a text is not a recipe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRecipe {
+    /// It is no TOML, or a key or value is unknown or missing.
+    #[error("{problem}{}", .suggestion.as_ref().map(|it| format!("\nhint: did you mean `{it}`?")).unwrap_or_default())]
+    Form {
+        /// Where, and what.
+        problem: String,
+        /// A known key that looks like the unknown one.
+        suggestion: Option<String>,
+    },
+    /// A value is out of range.
+    #[error("{parameter} is {found}, but must be {expected}")]
+    Value {
+        /// Which one.
+        parameter: String,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        expected: String,
+    },
+}
+
+impl Recipe {
+    /// Reads and checks a recipe.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is no TOML, if a key is unknown or missing, or if a value is out of range.
+    pub fn parse(text: &str) -> Result<Self, InvalidRecipe> {
+        let recipe: Self = toml::from_str(text).map_err(|error| {
+            let problem = error.to_string().trim_end().to_owned();
+            InvalidRecipe::Form { suggestion: suggestion(error.message()), problem }
+        })?;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    /// The recipe as TOML, with every default written out.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a value cannot be written, which no checked recipe has.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    ///
+    /// Names the first that is out of range.
+    pub fn check(&self) -> Result<(), InvalidRecipe> {
+        let invalid = |parameter: &str, found: String, expected: &str| InvalidRecipe::Value {
+            parameter: parameter.to_owned(),
+            found,
+            expected: expected.to_owned(),
+        };
+        if self.epochs == 0 {
+            return Err(invalid("epochs", "0".to_owned(), "1 or more"));
+        }
+        if !(0.0..f64::INFINITY).contains(&self.clip_norm) {
+            return Err(invalid("clip_norm", self.clip_norm.to_string(), "0 or more"));
+        }
+        let InputSize { width, height, channels } = self.input;
+        for (parameter, side) in [("input.width", width), ("input.height", height)] {
+            if !(16..=1024).contains(&side) {
+                return Err(invalid(parameter, side.to_string(), "from 16 to 1024"));
+            }
+        }
+        if channels != 1 && channels != 3 {
+            return Err(invalid("input.channels", channels.to_string(), "1 (grey) or 3 (RGB)"));
+        }
+        if self.sampler.batch_size() < 2 {
+            let found = self.sampler.batch_size().to_string();
+            return Err(invalid("the batch of the sampler", found, "2 chips or more"));
+        }
+        if let SamplerConfig::Identities { identities: 1, .. } = self.sampler {
+            return Err(invalid("sampler.identities", "1".to_owned(), "2 or more"));
+        }
+        let problems = [self.optimizer.problem(), self.schedule.problem()];
+        if let Some((parameter, found, expected)) = problems.into_iter().flatten().next() {
+            return Err(invalid(parameter, found, expected));
+        }
+        self.augment.check().map_err(|error| invalid_text(&error.to_string()))?;
+        self.check_parts()
+    }
+
+    /// Makes a small instance of what checks itself when made.
+    fn check_parts(&self) -> Result<(), InvalidRecipe> {
+        let mut weights = WeightSource::new(0, &burn::tensor::Device::flex());
+        let loss = self.loss.init(2, 2, &mut weights);
+        loss.map_err(|error| invalid_text(&format!("loss.{error}")))?;
+        self.backbone.check().map_err(|error| invalid_text(&format!("backbone.{error}")))
+    }
+}
+
+/// Takes an error `parameter is found, but must be expected` apart.
+fn invalid_text(text: &str) -> InvalidRecipe {
+    let (parameter, rest) = text.split_once(" is ").unwrap_or((text, ""));
+    let (found, expected) = rest.split_once(", but must be ").unwrap_or((rest, "something else"));
+    let [parameter, found, expected] = [parameter, found, expected].map(str::to_owned);
+    InvalidRecipe::Value { parameter, found, expected }
+}
+
+/// The expected key that looks most like the one that was found.
+///
+/// Reads serde's message ("unknown field `x`, expected one of `a`, `b`"), which lists them.
+fn suggestion(message: &str) -> Option<String> {
+    let (unknown, expected) = message.split_once(", expected ")?;
+    let found = unknown.split('`').nth(1)?;
+    expected
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(|key| (strsim::damerau_levenshtein(found, key), key))
+        .min()
+        .filter(|(distance, key)| *distance <= key.len().max(found.len()) / 2)
+        .map(|(_, key)| key.to_owned())
+}

@@ -1,0 +1,410 @@
+//! The training loop: batches in, steps out, a look at unseen identities after every epoch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Tensor, TensorData};
+use verisim_core::measure::Comparison;
+
+use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder};
+use super::guard::{self, Guard, Warning};
+use super::metrics::{EpochRecord, Record, StepRecord};
+use super::optimizer::{clip, gradient_norm};
+use super::recipe::{InvalidRecipe, Recipe};
+use super::validation::{EmbedError, ValidationFigures, compare_all, embed_chips, measure};
+use crate::backbone::{Backbone, Dropout, InvalidBackbone, WeightSource};
+use crate::data::batch::{Batch, BatchPlan, read_ahead};
+use crate::data::{ChipSource, InvalidSplit, Split, UnreadableChip};
+use crate::loss::{InvalidLoss, Loss};
+use crate::random::derive_seed;
+use crate::sampler::SamplerConfig;
+
+/// Streams of random numbers that a run draws from, all derived from the recipe's seed.
+#[derive(Clone, Copy)]
+enum Stream {
+    Split,
+    Weights,
+    Batches,
+    Augment,
+    Dropout,
+}
+
+/// A training run that is about to start, or to go on.
+pub struct Trainer {
+    recipe: Recipe,
+    source: Arc<dyn ChipSource>,
+    device: Device,
+    split: Split,
+    /// Positions of the training chips in the source, and the class of each.
+    chips: Vec<usize>,
+    classes: Vec<u64>,
+    model: Model,
+    optimizer: ModuleOptimizer,
+    position: Position,
+}
+
+/// What is optimized: the network, and the loss's own parameters.
+#[derive(Module, Debug)]
+struct Model {
+    backbone: Backbone,
+    loss: Loss,
+}
+
+/// A network after training, and what it makes of unseen identities.
+pub struct Trained {
+    /// The network.
+    pub backbone: Backbone,
+    /// Figures of the validation identities.
+    pub validation: Option<ValidationFigures>,
+    /// The comparisons behind them, by the labels of the source; none without validation identities.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// Is told how training goes.
+pub trait Observer {
+    /// A step is done; an epoch has `n_steps` of them.
+    fn on_step(&mut self, record: &StepRecord, n_steps: usize);
+    /// An epoch is done.
+    fn on_epoch(&mut self, record: &EpochRecord);
+    /// Something is going wrong.
+    fn on_warning(&mut self, warning: &Warning);
+}
+
+/// Why training cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The recipe is out of range.
+    #[error(transparent)]
+    Recipe(#[from] InvalidRecipe),
+    /// The network is out of range.
+    #[error("backbone.{0}")]
+    Backbone(#[from] InvalidBackbone),
+    /// The loss is out of range.
+    #[error("loss.{0}")]
+    Loss(#[from] InvalidLoss),
+    /// The identities do not suffice.
+    #[error(transparent)]
+    Split(#[from] InvalidSplit),
+    /// The source's chips are not of the recipe's size.
+    #[error("the chips are {found}, but the recipe asks for {expected}")]
+    WrongSize {
+        /// Size of the chips.
+        found: String,
+        /// Size in the recipe.
+        expected: String,
+    },
+    /// A chip cannot be read.
+    #[error(transparent)]
+    Chip(#[from] UnreadableChip),
+    /// The run's folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] CheckpointError),
+    /// The run was trained on other data.
+    #[error(
+        "the data have changed since the run was begun: their digest is {found}, not {expected}"
+    )]
+    OtherData {
+        /// Digest of the data now.
+        found: String,
+        /// Digest noted in the checkpoint.
+        expected: String,
+    },
+    /// The loss is NaN or infinite.
+    #[error(
+        "the loss is {loss} at step {step}, so training cannot go on; lower the learning rate \
+         (optimizer.lr = {lr}), or shorten long gradients (clip_norm)"
+    )]
+    LossNotFinite {
+        /// The loss.
+        loss: f64,
+        /// Step of the run.
+        step: usize,
+        /// Learning rate of the recipe.
+        lr: f64,
+    },
+    /// The network's output has no direction.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// The thread that makes batches ended early.
+    #[error("the thread that makes batches ended before the epoch did")]
+    NoBatch,
+}
+
+impl Trainer {
+    /// Prepares a run from the beginning.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the recipe is out of range or does not fit the chips.
+    pub fn new(
+        recipe: Recipe,
+        source: Arc<dyn ChipSource>,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        recipe.check()?;
+        if source.size() != recipe.input {
+            let [found, expected] = [source.size(), recipe.input].map(|size| size.to_string());
+            return Err(TrainError::WrongSize { found, expected });
+        }
+        let device = device.clone().autodiff();
+        let seed = |stream: Stream| derive_seed(recipe.seed, stream as u64);
+        let split = Split::new(source.labels(), &recipe.split, seed(Stream::Split))?;
+        let class_of: BTreeMap<u64, u64> = split.train.iter().copied().zip(0..).collect();
+        let (chips, classes): (Vec<usize>, Vec<u64>) = (0..)
+            .zip(source.labels())
+            .filter_map(|(chip, label)| Some((chip, *class_of.get(label)?)))
+            .unzip();
+        let mut weights = WeightSource::new(seed(Stream::Weights), &device);
+        let model = Model {
+            backbone: recipe.backbone.init(recipe.input, &mut weights)?,
+            loss: recipe.loss.init(
+                split.train.len(),
+                recipe.backbone.embedding_dim(),
+                &mut weights,
+            )?,
+        };
+        let optimizer = recipe.optimizer.init();
+        let position = Position::default();
+        Ok(Self { recipe, source, device, split, chips, classes, model, optimizer, position })
+    }
+
+    /// Goes on from a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the data are not those of the checkpoint, or if it does not fit the network.
+    pub fn resume(
+        mut self,
+        checkpoint: Checkpoint,
+        folder: &RunFolder,
+    ) -> Result<Self, TrainError> {
+        let found = self.source.digest();
+        if found != checkpoint.data_digest {
+            let expected = checkpoint.data_digest;
+            return Err(TrainError::OtherData { found, expected });
+        }
+        self.position = checkpoint.position.clone();
+        (self.model, self.optimizer) = checkpoint.restore(self.model, self.optimizer, folder)?;
+        Ok(self)
+    }
+
+    /// Which identities are trained on, and which are not.
+    pub fn split(&self) -> &Split {
+        &self.split
+    }
+
+    /// The network as it is now.
+    pub fn backbone(&self) -> &Backbone {
+        &self.model.backbone
+    }
+
+    /// Number of training chips.
+    pub fn n_chips(&self) -> usize {
+        self.chips.len()
+    }
+
+    /// Number of parameters of the network.
+    pub fn n_parameters(&self) -> usize {
+        self.model.backbone.num_params()
+    }
+
+    /// Trains to the end of the recipe.
+    ///
+    /// With a folder, every step and epoch is written to its `metrics.jsonl`, and checkpoints as the
+    /// recipe says.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the loss is not finite, if a chip cannot be read, or if the folder cannot be written.
+    pub fn run(
+        mut self,
+        folder: Option<&RunFolder>,
+        observer: &mut dyn Observer,
+    ) -> Result<Trained, TrainError> {
+        self.warn_about_data(observer);
+        // The digest goes through every pixel, so it is taken only where it is written down.
+        let data_digest = folder.map(|_| self.source.digest()).unwrap_or_default();
+        if let Some(folder) = folder {
+            folder.rewind(&self.position)?;
+        }
+        let mut guard = Guard::default();
+        while self.position.epoch < self.recipe.epochs {
+            let before = self.model.backbone.clone();
+            self.run_epoch(folder, &data_digest, &mut guard, observer)?;
+            guard::check_movement(relative_change(&before, &self.model.backbone))
+                .inspect(|warning| observer.on_warning(warning));
+            let validation = self.validate()?.0;
+            validation
+                .as_ref()
+                .and_then(|figures| guard::check_spread(figures.mean_non_mated))
+                .inspect(|warning| observer.on_warning(warning));
+            let n_steps = self.position.step_in_epoch.max(1) as f64;
+            let record = EpochRecord {
+                epoch: self.position.epoch,
+                mean_loss: self.position.loss_sum / n_steps,
+                validation,
+            };
+            observer.on_epoch(&record);
+            let (epoch, step) = (self.position.epoch + 1, self.position.step);
+            self.position = Position { epoch, step, ..Position::default() };
+            if let Some(folder) = folder {
+                folder.append(&Record::Epoch(record))?;
+                folder.save(&self.position, &data_digest, &self.synced(), &self.optimizer)?;
+            }
+        }
+        self.finish()
+    }
+
+    /// Takes the network as it is now, and looks at the validation identities.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a chip cannot be read, or if an embedding has no direction.
+    pub fn finish(self) -> Result<Trained, TrainError> {
+        let (validation, comparisons) = self.validate()?;
+        Ok(Trained { backbone: self.model.backbone, validation, comparisons })
+    }
+
+    fn run_epoch(
+        &mut self,
+        folder: Option<&RunFolder>,
+        data_digest: &str,
+        guard: &mut Guard,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        let plans = self.plans();
+        let n_steps = plans.len();
+        let remaining = plans.into_iter().skip(self.position.step_in_epoch).collect();
+        let batches = read_ahead(Arc::clone(&self.source), self.recipe.augment.clone(), remaining);
+        while self.position.step_in_epoch < n_steps {
+            let batch = batches.recv().map_err(|_| TrainError::NoBatch)??;
+            let record = self.step(batch, n_steps)?;
+            guard.after_step(record.n_active).inspect(|warning| observer.on_warning(warning));
+            observer.on_step(&record, n_steps);
+            self.position.step += 1;
+            self.position.step_in_epoch += 1;
+            self.position.loss_sum += record.loss;
+            let Some(folder) = folder else { continue };
+            folder.append(&Record::Step(record))?;
+            let every = self.recipe.checkpoint_steps;
+            if every > 0 && self.position.step.is_multiple_of(every) {
+                folder.save(&self.position, data_digest, &self.synced(), &self.optimizer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The batches of the current epoch.
+    fn plans(&self) -> Vec<BatchPlan> {
+        let epoch = self.position.epoch;
+        let seed = derive_seed(self.seed(Stream::Augment), epoch as u64);
+        let batches = self.recipe.sampler.epoch(&self.classes, self.seed(Stream::Batches), epoch);
+        batches
+            .into_iter()
+            .zip(0..)
+            .map(|(batch, number)| BatchPlan {
+                chips: batch.into_iter().map(|index| self.chips[index]).collect(),
+                seed: derive_seed(seed, number),
+            })
+            .collect()
+    }
+
+    fn step(&mut self, batch: Batch, n_steps: usize) -> Result<StepRecord, TrainError> {
+        let Position { epoch, step_in_epoch, step, .. } = self.position;
+        let progress = epoch as f64 + (step_in_epoch + 1) as f64 / n_steps as f64;
+        let share = self.recipe.schedule.share(progress, self.recipe.epochs as f64);
+        let lr = self.recipe.optimizer.lr() * share;
+
+        let size = self.recipe.input;
+        let shape = [batch.labels.len(), size.channels, size.height, size.width];
+        let images = Tensor::from_data(TensorData::new(batch.pixels, shape), &self.device);
+        let classes: Vec<u64> = batch.labels.iter().map(|label| self.class(*label)).collect();
+        let seed = derive_seed(self.seed(Stream::Dropout), step as u64);
+        let features = self.model.backbone.forward(images, &mut Dropout::from_seed(seed));
+        let value = self.model.loss.forward(features, &classes);
+        let loss = f64::from(value.loss.clone().into_scalar::<f32>());
+        if !loss.is_finite() {
+            return Err(TrainError::LossNotFinite { loss, step, lr: self.recipe.optimizer.lr() });
+        }
+        let gradients = GradientsParams::from_grads(value.loss.backward(), &self.model);
+        let gradient_norm = gradient_norm(&self.model, &gradients);
+        let gradients = match self.recipe.clip_norm {
+            0.0 => gradients,
+            max_norm => clip(&self.model, gradients, gradient_norm, max_norm),
+        };
+        self.model = self.optimizer.step(lr, self.model.clone(), gradients);
+        Ok(StepRecord { epoch, step, loss, lr, gradient_norm, n_active: value.n_active })
+    }
+
+    fn validate(&self) -> Result<(Option<ValidationFigures>, Vec<Comparison>), TrainError> {
+        let chips: Vec<usize> = (0..)
+            .zip(self.source.labels())
+            .filter(|(_, label)| self.split.validation.binary_search(label).is_ok())
+            .map(|(chip, _)| chip)
+            .collect();
+        if chips.is_empty() {
+            return Ok((None, Vec::new()));
+        }
+        let backbone = &self.model.backbone;
+        let embeddings = embed_chips(backbone, self.source.as_ref(), &chips, &self.device)?;
+        let labels: Vec<u64> = chips.iter().map(|&chip| self.source.labels()[chip]).collect();
+        let comparisons = compare_all(&embeddings, &labels);
+        Ok((measure(&embeddings, &labels, &comparisons), comparisons))
+    }
+
+    fn warn_about_data(&self, observer: &mut dyn Observer) {
+        let mut images = vec![0; self.split.train.len()];
+        for &class in &self.classes {
+            images[class as usize] += 1;
+        }
+        if let SamplerConfig::Identities { images: 2.., .. } = self.recipe.sampler {
+            guard::check_images(images.into_iter()).inspect(|warning| observer.on_warning(warning));
+        }
+        let wanted = self.recipe.sampler.batch_size();
+        let batches = self.recipe.sampler.epoch(&self.classes, 0, 0);
+        if let Some(found) = batches.first().map(Vec::len).filter(|found| *found < wanted) {
+            observer.on_warning(&Warning::SmallBatch { found, wanted });
+        }
+    }
+
+    /// The model with its running statistics up to date: Burn keeps the last update of each apart.
+    fn synced(&self) -> Model {
+        let _ = self.model.valid();
+        self.model.clone()
+    }
+
+    fn class(&self, label: u64) -> u64 {
+        let class = self.split.train.binary_search(&label);
+        class.unwrap_or_else(|_| unreachable!("batches are drawn from training identities")) as u64
+    }
+
+    fn seed(&self, stream: Stream) -> u64 {
+        derive_seed(self.recipe.seed, stream as u64)
+    }
+}
+
+/// Length of the difference of two networks' parameters, relative to the length of the first's.
+fn relative_change(before: &Backbone, after: &Backbone) -> f64 {
+    #[derive(Default)]
+    struct Values(Vec<f32>);
+    impl ModuleVisitor for Values {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.is_require_grad() {
+                self.0.extend(param.val().into_data().iter::<f32>());
+            }
+        }
+    }
+    let values = |backbone: &Backbone| {
+        let mut values = Values::default();
+        backbone.visit(&mut values);
+        values.0
+    };
+    let (before, after) = (values(before), values(after));
+    let square = |value: f32| f64::from(value).powi(2);
+    let change: f64 = before.iter().zip(&after).map(|(a, b)| square(b - a)).sum();
+    let length: f64 = before.into_iter().map(square).sum();
+    (change / length.max(f64::MIN_POSITIVE)).sqrt()
+}
