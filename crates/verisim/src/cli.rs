@@ -1,0 +1,80 @@
+//! The command line: what can be typed, and its help. It decides nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    bench, demo, embed, enroll, evaluate, export, forget, gallery, identify, models, synth, train,
+    verify,
+};
+
+/// Metric learning and face recognition, from training a network to naming a face.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "\
+Start here:
+  verisim demo                        train, evaluate, enroll, identify and forget, on drawn faces
+  verisim demo --data my/faces        the same on your own: my/faces/NAME/1.jpg
+
+Pictures are chips, that is aligned faces, of any size.
+Exit status: 0 done or match, 1 no match, 2 error."
+)]
+pub(crate) struct Cli {
+    /// Print results, warnings and errors only
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Threads to compute with; all cores by default
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::DemoArgs),
+    Train(train::TrainArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Export(export::ExportArgs),
+    Embed(embed::EmbedArgs),
+    Verify(verify::VerifyArgs),
+    Enroll(enroll::EnrollArgs),
+    Identify(identify::IdentifyArgs),
+    Forget(forget::ForgetArgs),
+    #[command(subcommand)]
+    Gallery(gallery::GalleryCommand),
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    Synth(synth::SynthArgs),
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+}
+
+/// Which model to use.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// ONNX model that turns a chip into an embedding
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+
+    /// Card of the model, if it carries none: how to feed it (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) card: Option<PathBuf>,
+}
+
+/// Where to draw the line.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ThresholdArgs {
+    /// Score at or above which a comparison matches, from -1 to 1
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    pub(crate) threshold: Option<f32>,
+
+    /// False match rate to keep; the model's card has the threshold for it
+    #[arg(long, value_name = "RATE", conflicts_with = "threshold")]
+    pub(crate) fmr: Option<f64>,
+}

@@ -1,0 +1,83 @@
+//! `verisim embed`: pictures to embeddings.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use verisim_core::Embedding;
+use verisim_face::folder::find_pictures;
+
+use super::Outcome;
+use super::load::{self, Embedded};
+use crate::cli::ModelArgs;
+use crate::npy;
+use crate::output::Printer;
+
+/// Turn pictures into embeddings
+///
+/// Prints one JSON line a picture, or writes a NumPy matrix and, beside it, the names of its rows.
+/// Pictures that cannot be used are named on standard error, and the exit status is 2.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  verisim embed --model model.onnx faces/ --out e.npy     e.npy and e.names.txt
+  verisim embed --model model.onnx a.jpg                  {\"path\":\"a.jpg\",\"embedding\":[...]}")]
+pub(crate) struct EmbedArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// A picture, or a folder of pictures
+    pictures: PathBuf,
+
+    /// Write a matrix of 32-bit floats to this .npy file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct EmbeddingDto<'a> {
+    path: &'a str,
+    model: &'a str,
+    embedding: &'a [f32],
+}
+
+/// Runs the command.
+pub(crate) fn embed(args: &EmbedArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+    let recognizer = load::recognizer(&args.model)?;
+    let paths = find_pictures(&args.pictures)?;
+    let digest = recognizer.digest().to_string();
+    let mut names = String::new();
+    let mut embeddings: Vec<Embedding> = Vec::new();
+    let mut n_failures = 0;
+    for Embedded { path, template, .. } in load::embed_files(&recognizer, &paths, printer) {
+        let embedding = match template {
+            Ok(template) => template.embedding,
+            Err(error) => {
+                printer.warning(format_args!("{error:#}"));
+                n_failures += 1;
+                continue;
+            }
+        };
+        let path = path.to_string_lossy();
+        if args.out.is_none() {
+            let embedding = embedding.as_slice();
+            printer.json(&EmbeddingDto { path: &path, model: &digest, embedding })?;
+        } else {
+            names += &format!("{path}\n");
+            embeddings.push(embedding);
+        }
+    }
+    if let Some(out) = &args.out
+        && !embeddings.is_empty()
+    {
+        npy::write_embeddings(out, &embeddings.iter().collect::<Vec<_>>())?;
+        let list = out.with_extension("names.txt");
+        std::fs::write(&list, names).with_context(|| format!("cannot write {}", list.display()))?;
+        let (n, out, list) = (embeddings.len(), out.display(), list.display());
+        printer.note(format_args!("{n} embeddings in {out}, their names in {list}"));
+    }
+    if n_failures > 0 {
+        bail!("{n_failures} of {} pictures have no embedding", paths.len());
+    }
+    Ok(Outcome::Done)
+}

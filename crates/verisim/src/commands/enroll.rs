@@ -1,0 +1,182 @@
+//! `verisim enroll`: from pictures of known people to a gallery.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use verisim_core::threshold::fpir_from_fmr;
+use verisim_face::Recognizer;
+use verisim_face::model::Model;
+use verisim_gallery::{Gallery, Sample, SourceDigest};
+
+use super::Outcome;
+use super::load::{self, Embedded};
+use crate::cli::ModelArgs;
+use crate::dataset::FaceFolder;
+use crate::output::Printer;
+
+/// Where the gallery remembers the model that it was filled with.
+const MODEL_SETTING: &str = "model";
+/// Where it remembers the model's card.
+const CARD_SETTING: &str = "card";
+
+/// Enroll people in a gallery
+///
+/// Nothing is retrained. A picture that is enrolled already is passed over, so the command may be
+/// repeated. The gallery remembers the model, and refuses templates of any other.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  verisim enroll --gallery g/ --model model.onnx known/     known/Name/1.jpg and known/Name.jpg")]
+pub(crate) struct EnrollArgs {
+    #[command(flatten)]
+    gallery: GalleryArgs,
+
+    /// Folder of known people: NAME/1.jpg and NAME.jpg
+    known: PathBuf,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which gallery, and the model that it needs.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct GalleryArgs {
+    /// Folder of the gallery
+    #[arg(long, value_name = "DIR")]
+    pub(crate) gallery: PathBuf,
+
+    /// ONNX model that turns a chip into an embedding; by default the one enrolled with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+
+    /// Card of the model, if it carries none: how to feed it (TOML)
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) card: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct EnrolledDto {
+    identities: usize,
+    templates_added: usize,
+    already_there: usize,
+    failures: Vec<String>,
+    gallery_identities: usize,
+    gallery_templates: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_fpir: Option<f64>,
+}
+
+/// Runs the command.
+pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+    let folder = FaceFolder::open(&args.known)?;
+    let recognizer = args.gallery.recognizer()?;
+    let mut gallery = create_or_open(&args.gallery, &recognizer)?;
+    let paths: Vec<PathBuf> = folder.samples.iter().map(|sample| sample.path.clone()).collect();
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); folder.names.len()];
+    let mut failures = Vec::new();
+    let embedded = load::embed_files(&recognizer, &paths, printer);
+    for (Embedded { digest, template, .. }, sample) in embedded.into_iter().zip(&folder.samples) {
+        match template {
+            Ok(template) => {
+                let source = SourceDigest::new(digest);
+                samples[sample.label as usize].push(Sample { template, source });
+            }
+            Err(error) => failures.push(format!("{error:#}")),
+        }
+    }
+    for failure in &failures {
+        printer.warning(failure);
+    }
+    let wanted: Vec<(&String, Vec<Sample>)> =
+        folder.names.iter().zip(samples).filter(|(_, samples)| !samples.is_empty()).collect();
+    let n_enrolled = wanted.len();
+    let enrolled = gallery.enroll_many(wanted)?;
+    let n_identities = gallery.n_identities()?;
+    let fmr = recognizer.card().threshold(None).ok().map(|point| point.fmr);
+    let dto = EnrolledDto {
+        identities: n_enrolled,
+        templates_added: enrolled.n_added,
+        already_there: enrolled.n_already_there,
+        gallery_identities: n_identities,
+        gallery_templates: gallery.n_templates()?,
+        expected_fpir: fmr.map(|fmr| fpir_from_fmr(fmr, n_identities)),
+        failures,
+    };
+    if args.json {
+        printer.json(&dto)?;
+    } else {
+        printer.data(format_args!(
+            "enrolled {} people with {} new templates ({} were there already); the gallery holds {} \
+             people with {} templates",
+            dto.identities,
+            dto.templates_added,
+            dto.already_there,
+            dto.gallery_identities,
+            dto.gallery_templates
+        ))?;
+        if let (Some(fmr), Some(fpir)) = (fmr, dto.expected_fpir) {
+            let percent = 100.0 * fpir;
+            printer.note(format_args!(
+                "at the suggested threshold (FMR {fmr}) about {percent:.1} % of strangers will be \
+                 taken for one of {n_identities} people"
+            ));
+        }
+    }
+    match dto.failures.len() {
+        0 => Ok(Outcome::Done),
+        n => bail!("{n} of {} pictures were not enrolled", paths.len()),
+    }
+}
+
+impl GalleryArgs {
+    /// The model that was given, or the one that the gallery remembers.
+    pub(crate) fn recognizer(&self) -> anyhow::Result<Recognizer> {
+        if let Some(model) = &self.model {
+            let (model, card) = (model.clone(), self.card.clone());
+            return load::recognizer(&ModelArgs { model, card });
+        }
+        let gallery = Gallery::open(&self.gallery)?;
+        let Some(model) = gallery.setting(MODEL_SETTING)? else {
+            bail!("{} remembers no model; give it with --model", self.gallery.display());
+        };
+        let card = gallery.setting(CARD_SETTING)?.map(PathBuf::from);
+        let model = Model::load(Path::new(&model), card.as_deref());
+        let model = model.with_context(|| {
+            format!("cannot load the model of {}; give it with --model", self.gallery.display())
+        })?;
+        Ok(Recognizer::new(model))
+    }
+
+    /// Opens the gallery, which must be there and belong to the model.
+    pub(crate) fn open(&self, recognizer: &Recognizer) -> anyhow::Result<Gallery> {
+        let gallery = Gallery::open(&self.gallery)?;
+        let (found, expected) = (recognizer.digest(), gallery.model());
+        if found != expected {
+            bail!(
+                "{} holds templates of model {}, but the model given is {}; templates of different \
+                 models cannot be compared",
+                self.gallery.display(),
+                expected.short(),
+                found.short()
+            );
+        }
+        Ok(gallery)
+    }
+}
+
+fn create_or_open(args: &GalleryArgs, recognizer: &Recognizer) -> anyhow::Result<Gallery> {
+    let dim = recognizer.card().embedding_dim;
+    let mut gallery = Gallery::create_or_open(&args.gallery, recognizer.digest(), dim)?;
+    if let Some(model) = &args.model {
+        let remember = |path: &Path| -> anyhow::Result<String> {
+            Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
+        };
+        gallery.set_setting(MODEL_SETTING, &remember(model)?)?;
+        if let Some(card) = &args.card {
+            gallery.set_setting(CARD_SETTING, &remember(card)?)?;
+        }
+    }
+    Ok(gallery)
+}

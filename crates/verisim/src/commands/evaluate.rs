@@ -1,0 +1,153 @@
+//! `verisim evaluate`: how good is a model, or a set of embeddings?
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::Outcome;
+use super::load;
+use crate::cli::ModelArgs;
+use crate::dataset::FaceFolder;
+use crate::evaluation::{Basis, Demand, Samples, evaluate as measure};
+use crate::output::Printer;
+use crate::training::data::{pairs_name, read_pairs};
+
+/// Measure a model on a folder of faces, or embeddings made anywhere
+///
+/// Verification (AUC, EER, TAR at fixed FMR), identification (closed and open set) and retrieval, with
+/// 95 % intervals by bootstrap over identities. With pairs: accuracy over folds as in LFW.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  verisim evaluate model.onnx --data faces/ --report out/
+  verisim evaluate model.onnx --data lfw/ --pairs pairs.txt
+  verisim evaluate --embeddings e.npy --labels l.npy")]
+pub(crate) struct EvaluateArgs {
+    /// ONNX model that turns a chip into an embedding
+    #[arg(required_unless_present = "embeddings", requires = "data")]
+    model: Option<PathBuf>,
+
+    /// Card of the model, if it carries none: how to feed it (TOML)
+    #[arg(long, value_name = "FILE", requires = "model")]
+    card: Option<PathBuf>,
+
+    /// Folder of faces: NAME/1.jpg
+    #[arg(long, value_name = "DIR", requires = "model")]
+    data: Option<PathBuf>,
+
+    /// Only the identities that this file names, one a line
+    #[arg(long, value_name = "FILE", requires = "data")]
+    identities: Option<PathBuf>,
+
+    /// Compare these pairs (LFW's pairs.txt) instead of all
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pairs: Option<PathBuf>,
+
+    /// Of these pairs, only those of these folds, counted from 1: 1,2
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "pairs")]
+    folds: Vec<usize>,
+
+    /// Embed every chip together with its mirror image
+    #[arg(long, requires = "model")]
+    mirror: bool,
+
+    /// Embeddings, a matrix in a .npy file
+    #[arg(long, value_name = "FILE", conflicts_with = "model", requires = "labels")]
+    embeddings: Option<PathBuf>,
+
+    /// Labels of their identities, integers in a .npy file
+    #[arg(long, value_name = "FILE", requires = "embeddings")]
+    labels: Option<PathBuf>,
+
+    /// Write report.html to this folder
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Non-mated comparisons at most, where all pairs are compared
+    #[arg(long, value_name = "N", default_value_t = 5_000_000)]
+    max_non_mated: usize,
+
+    /// Replicates of the bootstrap
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    replicates: usize,
+
+    /// Seed of every choice
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Runs the command.
+pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+    let pairs = args.pairs.as_ref().map(|path| read_pairs(path, &args.folds)).transpose()?;
+    let protocol = match &args.pairs {
+        Some(path) => pairs_name(path, &args.folds),
+        None => "all pairs".to_owned(),
+    };
+    let (samples, basis) = samples(args, protocol, printer)?;
+    for failure in &samples.failures {
+        printer.warning(&failure.reason);
+    }
+    let demand = Demand {
+        pairs,
+        max_non_mated: args.max_non_mated,
+        seed: args.seed,
+        n_replicates: args.replicates,
+    };
+    let evaluation = measure(samples, &demand, basis)?;
+    if args.json {
+        printer.pretty_json(&evaluation.dto())?;
+    } else {
+        printer.data(evaluation.table())?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn samples(
+    args: &EvaluateArgs,
+    protocol: String,
+    printer: &Printer,
+) -> anyhow::Result<(Samples, Basis)> {
+    if let (Some(embeddings), Some(labels)) = (&args.embeddings, &args.labels) {
+        let basis = Basis {
+            model: "embeddings from elsewhere".to_owned(),
+            model_sha256: None,
+            data: embeddings.display().to_string(),
+            protocol,
+            mirrored: false,
+        };
+        return Ok((Samples::of_files(embeddings, labels)?, basis));
+    }
+    let (Some(model), Some(data)) = (&args.model, &args.data) else {
+        bail!("a model and --data are needed, or --embeddings and --labels");
+    };
+    let model = ModelArgs { model: model.clone(), card: args.card.clone() };
+    let recognizer = load::recognizer(&model)?.with_mirror_images(args.mirror);
+    let mut folder = FaceFolder::open(data)?;
+    if let Some(path) = &args.identities {
+        folder = named(folder, path)?;
+    }
+    let basis = Basis {
+        model: recognizer.card().name.clone(),
+        model_sha256: Some(recognizer.digest().to_string()),
+        data: data.display().to_string(),
+        protocol,
+        mirrored: args.mirror,
+    };
+    Ok((Samples::of_folder(folder, &recognizer, printer), basis))
+}
+
+/// The identities that a file names, all of which the folder must hold.
+fn named(folder: FaceFolder, path: &Path) -> anyhow::Result<FaceFolder> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    let wanted: BTreeSet<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    if let Some(missing) = wanted.iter().find(|name| !folder.names.iter().any(|it| it == *name)) {
+        bail!("{} names {missing}, but the data hold no such identity", path.display());
+    }
+    Ok(folder.filtered(|name| wanted.contains(name)))
+}

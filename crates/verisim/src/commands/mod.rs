@@ -1,0 +1,58 @@
+//! One file a command: arguments in, results out. Decisions are made in the libraries.
+
+pub(crate) mod bench;
+pub(crate) mod demo;
+pub(crate) mod embed;
+pub(crate) mod enroll;
+pub(crate) mod evaluate;
+pub(crate) mod export;
+pub(crate) mod forget;
+pub(crate) mod gallery;
+pub(crate) mod identify;
+pub(crate) mod load;
+pub(crate) mod models;
+pub(crate) mod synth;
+pub(crate) mod train;
+pub(crate) mod verify;
+
+use anyhow::{Context, bail};
+
+use crate::cli::{Cli, Command};
+use crate::output::Printer;
+
+/// How a command ended, if not in an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It did what it was asked.
+    Done,
+    /// Two pictures show the same person.
+    Match,
+    /// They do not.
+    NoMatch,
+}
+
+/// Runs what was typed.
+pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
+    if let Some(n) = cli.threads {
+        if n == 0 {
+            bail!("--threads is 0, but at least one thread must compute");
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n);
+        pool.build_global().context("cannot start the threads")?;
+    }
+    match cli.command {
+        Command::Demo(args) => demo::demo(&args, printer),
+        Command::Train(args) => train::train(&args, printer),
+        Command::Evaluate(args) => evaluate::evaluate(&args, printer),
+        Command::Export(args) => export::export(&args, printer),
+        Command::Embed(args) => embed::embed(&args, printer),
+        Command::Verify(args) => verify::verify(&args, printer),
+        Command::Enroll(args) => enroll::enroll(&args, printer),
+        Command::Identify(args) => identify::identify(&args, printer),
+        Command::Forget(args) => forget::forget(&args, printer),
+        Command::Gallery(command) => gallery::gallery(&command, printer),
+        Command::Models(command) => models::models(&command, printer),
+        Command::Synth(args) => synth::synth(&args, printer),
+        Command::Bench(command) => bench::bench(&command, printer),
+    }
+}

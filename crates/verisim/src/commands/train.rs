@@ -1,0 +1,186 @@
+//! `verisim train`: from a recipe and a folder of faces to a model.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use verisim_learn::data::ChipSource;
+use verisim_learn::device::DeviceKind;
+use verisim_learn::train::{Recipe, RunFolder, Trainer};
+
+use super::Outcome;
+use crate::output::Printer;
+use crate::training::data::TrainingData;
+use crate::training::observer::RunObserver;
+use crate::training::run_info::RunInfo;
+use crate::training::{model_file, run_info};
+
+/// Train a network by a recipe on a folder of faces
+///
+/// A run leaves recipe.toml, metrics.jsonl, run.log, checkpoints, report.html and model.onnx in its
+/// folder. A run that was killed goes on with --resume, to the same weights.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  verisim train recipes/arcface-small.toml --data faces/ --out runs/first
+  verisim train --resume runs/first")]
+pub(crate) struct TrainArgs {
+    /// Recipe (TOML); `recipes/` has some
+    #[arg(required_unless_present = "resume", requires_all = ["data", "out"])]
+    recipe: Option<PathBuf>,
+
+    /// Folder of faces: NAME/1.jpg
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    data: Option<PathBuf>,
+
+    /// Folder of the run, to be made
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "recipe")]
+    resume: Option<PathBuf>,
+
+    #[command(flatten)]
+    overrides: Overrides,
+
+    /// Keep identities away that these pairs name (LFW's pairs.txt)
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    exclude_pairs: Option<PathBuf>,
+
+    /// Of these pairs, only those of these folds, counted from 1: 1,2
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "exclude_pairs")]
+    exclude_folds: Vec<usize>,
+
+    /// Train without the pictures that cannot be read
+    #[arg(long, conflicts_with = "resume")]
+    skip_unreadable: bool,
+
+    /// Where to compute: cpu, cuda or wgpu
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    device: DeviceKind,
+}
+
+/// What the command line changes in a recipe.
+#[derive(Debug, clap::Args)]
+struct Overrides {
+    /// Seed instead of the recipe's
+    #[arg(long, conflicts_with = "resume")]
+    seed: Option<u64>,
+
+    /// Passes over the data instead of the recipe's
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    epochs: Option<usize>,
+
+    /// Identities to keep away for an evaluation, instead of the recipe's number
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    test_identities: Option<usize>,
+}
+
+impl Overrides {
+    fn apply(&self, recipe: &mut Recipe) {
+        if let Some(seed) = self.seed {
+            recipe.seed = seed;
+        }
+        if let Some(epochs) = self.epochs {
+            recipe.epochs = epochs;
+        }
+        if let Some(n) = self.test_identities {
+            recipe.split.test_identities = n;
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn train(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+    if let Some(path) = &args.resume {
+        resume(path, args.device, printer)?;
+        return Ok(Outcome::Done);
+    }
+    let (Some(recipe), Some(data), Some(out)) = (&args.recipe, &args.data, &args.out) else {
+        bail!("a recipe, --data and --out are needed, or --resume");
+    };
+    let mut recipe = read_recipe(recipe)?;
+    args.overrides.apply(&mut recipe);
+    let data = TrainingData {
+        folder: std::path::absolute(data).context("cannot find the current folder")?,
+        exclude_pairs: args.exclude_pairs.clone(),
+        exclude_folds: args.exclude_folds.clone(),
+        skip_unreadable: args.skip_unreadable,
+    };
+    start(recipe, &RunInfo::new(data, args.device), out, printer)?;
+    Ok(Outcome::Done)
+}
+
+/// Reads and checks a recipe.
+pub(crate) fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    Recipe::parse(&text).with_context(|| format!("cannot use {}", path.display()))
+}
+
+/// Trains from the beginning, and returns the path of the model.
+pub(crate) fn start(
+    recipe: Recipe,
+    info: &RunInfo,
+    out: &Path,
+    printer: &Printer,
+) -> anyhow::Result<PathBuf> {
+    let device = info.device()?.open()?;
+    let source: Arc<dyn ChipSource> = Arc::new(info.data.load(recipe.input, printer)?);
+    let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &device)?;
+    // Nothing is written before everything that can be wrong was looked at.
+    let folder = RunFolder::create(out, &recipe)?;
+    info.write(&folder)?;
+    run_info::write_identities(&folder, source.identities(), trainer.split())?;
+    run(trainer, &recipe, info, &source, &folder, printer)
+}
+
+fn resume(path: &Path, device: DeviceKind, printer: &Printer) -> anyhow::Result<()> {
+    let (folder, recipe) = RunFolder::open(path)?;
+    let info = RunInfo::read(&folder)?.with_device(device);
+    let source: Arc<dyn ChipSource> = Arc::new(info.data.load(recipe.input, printer)?);
+    let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &info.device()?.open()?)?;
+    let trainer = match folder.newest()? {
+        Some(checkpoint) => {
+            printer.note(format_args!("resuming at step {}", checkpoint.position.step));
+            trainer.resume(checkpoint, &folder)?
+        }
+        None => {
+            printer.note("there is no checkpoint yet: starting again");
+            trainer
+        }
+    };
+    run(trainer, &recipe, &info, &source, &folder, printer)?;
+    Ok(())
+}
+
+fn run(
+    trainer: Trainer,
+    recipe: &Recipe,
+    info: &RunInfo,
+    source: &Arc<dyn ChipSource>,
+    folder: &RunFolder,
+    printer: &Printer,
+) -> anyhow::Result<PathBuf> {
+    let split = trainer.split().clone();
+    printer.note(format_args!(
+        "{}: {} images of {} identities to train on, {} identities to validate, {} kept away; {} \
+         parameters; {} threads",
+        recipe.name,
+        trainer.n_chips(),
+        split.train.len(),
+        split.validation.len(),
+        split.test.len(),
+        trainer.n_parameters(),
+        rayon::current_num_threads(),
+    ));
+    let n_images = trainer.n_chips();
+    let mut observer = RunObserver::new(recipe, folder, printer)?;
+    let trained = trainer.run(Some(folder), &mut observer)?;
+    observer.finish()?;
+    let facts = model_file::facts(recipe, info, source.as_ref(), split.train.len(), n_images)?;
+    let model = model_file::write(&trained, recipe, facts, &folder.file("model.onnx"))?;
+    printer.note(format_args!("model: {}", model.display()));
+    Ok(model)
+}

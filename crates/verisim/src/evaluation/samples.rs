@@ -1,0 +1,110 @@
+//! What is evaluated: embeddings with labels, from pictures or from files.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde::Serialize;
+use verisim_core::Embedding;
+use verisim_core::protocol::SampleName;
+use verisim_face::Recognizer;
+
+use crate::commands::load::embed_files;
+use crate::dataset::FaceFolder;
+use crate::npy;
+use crate::output::Printer;
+
+/// A picture that no embedding could be made of (failure to acquire).
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Failure {
+    /// Where the picture lies.
+    pub(crate) path: PathBuf,
+    /// What went wrong.
+    pub(crate) reason: String,
+}
+
+/// Samples of known identities.
+pub(crate) struct Samples {
+    /// Names of the identities, by label; empty if the labels are all that is known.
+    pub(crate) names: Vec<String>,
+    /// Where each picture lies; empty if there are no pictures.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The label of each sample.
+    pub(crate) labels: Vec<u64>,
+    /// The embedding of each sample, if it has one.
+    pub(crate) embeddings: Vec<Option<Embedding>>,
+    /// Why others have none.
+    pub(crate) failures: Vec<Failure>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Samples {
+    /// Embeds the pictures of a folder.
+    pub(crate) fn of_folder(
+        folder: FaceFolder,
+        recognizer: &Recognizer,
+        printer: &Printer,
+    ) -> Self {
+        let labels = folder.labels();
+        let paths: Vec<PathBuf> = folder.samples.into_iter().map(|sample| sample.path).collect();
+        let mut failures = Vec::new();
+        let embeddings = embed_files(recognizer, &paths, printer)
+            .into_iter()
+            .map(|embedded| match embedded.template {
+                Ok(template) => Some(template.embedding),
+                Err(error) => {
+                    let (path, reason) = (embedded.path, format!("{error:#}"));
+                    failures.push(Failure { path, reason });
+                    None
+                }
+            })
+            .collect();
+        let by_name = paths.iter().enumerate().map(|(index, path)| (stem(path), index)).collect();
+        Self { names: folder.names, paths, labels, embeddings, failures, by_name }
+    }
+
+    /// Reads embeddings that were made elsewhere.
+    pub(crate) fn of_files(embeddings: &Path, labels: &Path) -> anyhow::Result<Self> {
+        let read = npy::read_embeddings(embeddings)?;
+        let found = npy::read_labels(labels)?;
+        if read.len() != found.len() {
+            let (embeddings, labels) = (embeddings.display(), labels.display());
+            bail!(
+                "{embeddings} holds {} embeddings, but {labels} holds {} labels",
+                read.len(),
+                found.len()
+            );
+        }
+        Ok(Self {
+            names: Vec::new(),
+            paths: Vec::new(),
+            labels: found,
+            embeddings: read.into_iter().map(Some).collect(),
+            failures: Vec::new(),
+            by_name: HashMap::new(),
+        })
+    }
+
+    /// Position of the picture `NAME/NAME_0001.jpg`, or of `NAME/1.jpg` as the first, and so on.
+    pub(crate) fn find(&self, name: &SampleName) -> Option<usize> {
+        if let Some(&position) = self.by_name.get(&name.to_string()) {
+            return Some(position);
+        }
+        let label = self.names.iter().position(|it| *it == name.identity)? as u64;
+        let number = name.number.to_string();
+        let of_identity = self.labels.iter().enumerate().filter(|(_, it)| **it == label);
+        of_identity.map(|(index, _)| index).find(|&index| stem(&self.paths[index]) == number)
+    }
+
+    /// Number of different identities.
+    pub(crate) fn n_identities(&self) -> usize {
+        let mut labels = self.labels.clone();
+        labels.sort_unstable();
+        labels.dedup();
+        labels.len()
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}

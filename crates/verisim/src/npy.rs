@@ -1,0 +1,107 @@
+//! NumPy's `.npy` files: embeddings and labels from and for elsewhere.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use npyz::{NpyFile, TypeChar, WriterBuilder};
+use verisim_core::Embedding;
+
+/// Reads a matrix of floats, row after row, each as an embedding.
+pub(crate) fn read_embeddings(path: &Path) -> anyhow::Result<Vec<Embedding>> {
+    let file = open(path)?;
+    let shape = file.shape().to_vec();
+    let [n, dim] = shape[..] else {
+        bail!("{} has shape {shape:?}, but embeddings are a matrix [n, dim]", path.display());
+    };
+    if file.order() != npyz::Order::C {
+        bail!("{} is in Fortran order; save it with numpy.ascontiguousarray", path.display());
+    }
+    let values: Vec<f32> = match element(&file) {
+        Some((TypeChar::Float, 4)) => read(file, path)?,
+        Some((TypeChar::Float, 8)) => {
+            read::<f64>(file, path)?.into_iter().map(|value| value as f32).collect()
+        }
+        _ => bail!("{} holds no 32-bit or 64-bit floats", path.display()),
+    };
+    if n == 0 || dim == 0 {
+        bail!("{} has shape {shape:?}: there is no embedding in it", path.display());
+    }
+    values
+        .chunks_exact(dim as usize)
+        .enumerate()
+        .map(|(row, values)| {
+            Embedding::new(values.to_vec())
+                .with_context(|| format!("row {row} of {}", path.display()))
+        })
+        .collect()
+}
+
+/// Reads a list of integers as labels.
+pub(crate) fn read_labels(path: &Path) -> anyhow::Result<Vec<u64>> {
+    let file = open(path)?;
+    let shape = file.shape().to_vec();
+    if shape.len() != 1 {
+        bail!("{} has shape {shape:?}, but labels are a list [n]", path.display());
+    }
+    let negative = || format!("{} holds a negative label", path.display());
+    let signed = |values: Vec<i64>| -> anyhow::Result<Vec<u64>> {
+        values.into_iter().map(|value| u64::try_from(value).with_context(negative)).collect()
+    };
+    match element(&file) {
+        Some((TypeChar::Uint, 8)) => read(file, path),
+        Some((TypeChar::Uint, 4)) => {
+            Ok(read::<u32>(file, path)?.into_iter().map(u64::from).collect())
+        }
+        Some((TypeChar::Int, 8)) => signed(read(file, path)?),
+        Some((TypeChar::Int, 4)) => {
+            signed(read::<i32>(file, path)?.into_iter().map(i64::from).collect())
+        }
+        _ => bail!("{} holds no 32-bit or 64-bit integers", path.display()),
+    }
+}
+
+/// Writes embeddings as a matrix of 32-bit floats.
+pub(crate) fn write_embeddings(path: &Path, embeddings: &[&Embedding]) -> anyhow::Result<()> {
+    let dim = embeddings.first().map_or(0, |embedding| embedding.dim());
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        // Written beside its place and renamed: nobody finds half a file.
+        let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        let mut buffer = BufWriter::new(draft.as_file_mut());
+        let shape = [embeddings.len() as u64, dim as u64];
+        let options = npyz::WriteOptions::new().default_dtype().shape(&shape);
+        let mut writer = options.writer(&mut buffer).begin_nd()?;
+        for embedding in embeddings {
+            writer.extend(embedding.as_slice().iter().copied())?;
+        }
+        writer.finish()?;
+        buffer.flush()?;
+        drop(buffer);
+        draft.as_file().sync_all()?;
+        draft.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+type Npy = NpyFile<BufReader<File>>;
+
+fn open(path: &Path) -> anyhow::Result<Npy> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    NpyFile::new(BufReader::new(file))
+        .with_context(|| format!("{} is no .npy file", path.display()))
+}
+
+/// Kind and size of the elements of an array.
+fn element(file: &Npy) -> Option<(TypeChar, u64)> {
+    match file.dtype() {
+        npyz::DType::Plain(kind) => Some((kind.type_char(), kind.size_field())),
+        _ => None,
+    }
+}
+
+fn read<T: npyz::Deserialize>(file: Npy, path: &Path) -> anyhow::Result<Vec<T>> {
+    file.into_vec().with_context(|| format!("{} is damaged or cut off", path.display()))
+}

@@ -1,0 +1,77 @@
+//! What people and programs see: data on standard output, everything else on standard error.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// Prints for one command.
+#[derive(Clone, Debug)]
+pub(crate) struct Printer {
+    quiet: bool,
+}
+
+impl Printer {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet }
+    }
+
+    /// A line of data, for standard output.
+    pub(crate) fn data(&self, line: impl Display) -> anyhow::Result<()> {
+        writeln!(io::stdout().lock(), "{line}").context("cannot write to standard output")
+    }
+
+    /// A value as one line of JSON, for standard output.
+    pub(crate) fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        self.data(serde_json::to_string(value).context("cannot write JSON")?)
+    }
+
+    /// A value as JSON over many lines, for standard output.
+    pub(crate) fn pretty_json(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        self.data(serde_json::to_string_pretty(value).context("cannot write JSON")?)
+    }
+
+    /// A line about what is going on, for standard error.
+    pub(crate) fn note(&self, line: impl Display) {
+        if !self.quiet {
+            self.stderr(&line);
+        }
+    }
+
+    /// A line about something that the user should look at, quiet or not.
+    pub(crate) fn warning(&self, line: impl Display) {
+        self.stderr(&format_args!("warning: {line}"));
+    }
+
+    /// The error that ends the command, with what led to it.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        self.stderr(&format_args!("error: {error:#}"));
+    }
+
+    /// A bar over `n` things, if somebody is looking.
+    pub(crate) fn progress(&self, what: &'static str, n: usize) -> ProgressBar {
+        if self.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::with_draw_target(Some(n as u64), ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template(
+            "{msg:>12} {bar:30} {human_pos}/{human_len} {per_sec} {eta} left",
+        );
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::new(n as u64).with_style(style).with_message(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+
+    /// Whether a line may be redrawn in place.
+    pub(crate) fn is_interactive(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    fn stderr(&self, line: &dyn Display) {
+        // If standard error is gone there is nobody left to tell.
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+}

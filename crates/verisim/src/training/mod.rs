@@ -1,0 +1,6 @@
+//! What surrounds a training run: its data on disk, its progress, its model file.
+
+pub(crate) mod data;
+pub(crate) mod model_file;
+pub(crate) mod observer;
+pub(crate) mod run_info;

@@ -1,0 +1,131 @@
+//! The model at the end of a run: an ONNX file with its card.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+use verisim_core::measure::Verification;
+use verisim_core::threshold::{Support, Threshold};
+use verisim_face::chip::{Channels, Preprocessing};
+use verisim_face::model::{
+    Card, Figure, METADATA_KEY, ThresholdPoint, ThresholdTable, TrainingFacts,
+};
+use verisim_learn::data::ChipSource;
+use verisim_learn::export::to_onnx;
+use verisim_learn::train::{Recipe, Trained};
+
+use super::run_info::RunInfo;
+
+/// False match rates that a card gives thresholds for, where the comparisons support them.
+const FMRS: [f64; 6] = [0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6];
+/// The false match rate of the suggested threshold, or the lowest that is supported above it.
+const SUGGESTED_FMR: f64 = 1e-3;
+/// Middle of the range of a pixel: what training maps to 0, and to 1 at the ends.
+const MIDDLE: f32 = 127.5;
+
+/// What the card says about the training.
+pub(crate) fn facts(
+    recipe: &Recipe,
+    info: &RunInfo,
+    source: &dyn ChipSource,
+    n_identities: usize,
+    n_images: usize,
+) -> anyhow::Result<TrainingFacts> {
+    let text = recipe.to_toml().context("cannot write the recipe")?;
+    let digest = Sha256::digest(text.as_bytes());
+    Ok(TrainingFacts {
+        recipe: recipe.name.clone(),
+        recipe_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        data: info.data.name(),
+        data_sha256: source.digest(),
+        n_identities,
+        n_images,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// Writes the model: afterwards it is there whole, or as it was before.
+pub(crate) fn write(
+    trained: &Trained,
+    recipe: &Recipe,
+    facts: TrainingFacts,
+    path: &Path,
+) -> anyhow::Result<PathBuf> {
+    let card = card(trained, recipe, facts);
+    let text = card.to_toml().context("cannot write the card")?;
+    let metadata = [
+        (METADATA_KEY.to_owned(), text),
+        ("license".to_owned(), card.license.clone()),
+        ("name".to_owned(), card.name.clone()),
+    ];
+    let bytes = to_onnx(&trained.backbone, recipe.input, card.embedding_dim, &metadata);
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        draft.write_all(&bytes)?;
+        draft.as_file().sync_all()?;
+        draft.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path.to_owned())
+}
+
+fn card(trained: &Trained, recipe: &Recipe, facts: TrainingFacts) -> Card {
+    let channels = if recipe.input.channels == 1 { Channels::Gray } else { Channels::Rgb };
+    let verification = Verification::new(&trained.comparisons).ok();
+    let measured_on = format!("{}, validation identities, all pairs", facts.data);
+    let figures = trained.validation.iter().flat_map(|figures| {
+        let figure = |name: &str, value| Figure {
+            name: name.to_owned(),
+            value,
+            measured_on: measured_on.clone(),
+        };
+        [
+            figure("AUC", figures.auc),
+            figure("EER", figures.eer),
+            figure("TAR at FMR 1e-2", figures.tar_at_fmr_1e2),
+            figure("recall@1", figures.recall_at_1),
+        ]
+    });
+    Card {
+        name: recipe.name.clone(),
+        license: "the trainer's own; the data's terms apply".to_owned(),
+        embedding_dim: recipe.backbone.embedding_dim(),
+        sha256: None,
+        source: None,
+        input: Preprocessing {
+            width: recipe.input.width,
+            height: recipe.input.height,
+            channels,
+            mean: vec![MIDDLE; channels.count()],
+            std: vec![MIDDLE; channels.count()],
+        },
+        figures: figures.collect(),
+        thresholds: verification.and_then(|it| thresholds(&it, &facts.data)),
+        training: Some(facts),
+    }
+}
+
+/// Thresholds for the false match rates that the comparisons support.
+fn thresholds(verification: &Verification, data: &str) -> Option<ThresholdTable> {
+    let points: Vec<ThresholdPoint> = FMRS
+        .iter()
+        .filter_map(|&fmr| Threshold::at_fmr(verification, fmr).ok())
+        .filter(|threshold| threshold.support >= Support::Fair)
+        .map(|threshold| ThresholdPoint {
+            fmr: threshold.demanded_fmr,
+            score: threshold.score.clamp(-1.0, 1.0),
+            fnmr: threshold.fnmr,
+        })
+        .collect();
+    let supported = points.iter().map(|point| point.fmr).filter(|fmr| *fmr >= SUGGESTED_FMR);
+    Some(ThresholdTable {
+        data: data.to_owned(),
+        protocol: "validation identities, never trained on, all pairs".to_owned(),
+        n_non_mated: verification.n_non_mated(),
+        suggested_fmr: supported.min_by(f64::total_cmp)?,
+        points,
+    })
+}

@@ -1,0 +1,9 @@
+//! Tests of the whole: the commands as a user runs them, and the repository as a reader finds it.
+
+mod bad_input;
+mod cli;
+mod export;
+mod flow;
+mod help;
+mod shared;
+mod tidy;
