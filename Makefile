@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: check fmt typos deny lint test slow doc golden bench bench-train bench-verify python
+.PHONY: check fmt typos deny lint test slow doc golden agreement bench bench-train bench-verify python
 
 check: fmt typos deny lint test doc
 
@@ -33,6 +33,11 @@ doc:
 # Rewrites the golden values of the losses; look at the difference before you commit it.
 golden: python
 	$(PYTHON) reference/losses.py
+
+# Whether exported models mean the same in ONNX Runtime; rewrites reference/onnx_agreement.json.
+agreement: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/onnx_agreement.py target/release/verisim
 
 bench: bench-train bench-verify
 

@@ -3,10 +3,13 @@
 mod cli;
 mod commands;
 mod dataset;
+mod demo;
 mod evaluation;
 mod npy;
 mod output;
+mod report;
 mod training;
+mod whole_file;
 
 use std::io;
 use std::process::ExitCode;

@@ -1,12 +1,14 @@
 //! NumPy's `.npy` files: embeddings and labels from and for elsewhere.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use npyz::{NpyFile, TypeChar, WriterBuilder};
 use verisim_core::Embedding;
+
+use crate::whole_file;
 
 /// Reads a matrix of floats, row after row, each as an embedding.
 pub(crate) fn read_embeddings(path: &Path) -> anyhow::Result<Vec<Embedding>> {
@@ -65,25 +67,15 @@ pub(crate) fn read_labels(path: &Path) -> anyhow::Result<Vec<u64>> {
 /// Writes embeddings as a matrix of 32-bit floats.
 pub(crate) fn write_embeddings(path: &Path, embeddings: &[&Embedding]) -> anyhow::Result<()> {
     let dim = embeddings.first().map_or(0, |embedding| embedding.dim());
-    let write = || -> std::io::Result<()> {
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-        // Written beside its place and renamed: nobody finds half a file.
-        let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        let mut buffer = BufWriter::new(draft.as_file_mut());
+    whole_file::write_with(path, |file| {
         let shape = [embeddings.len() as u64, dim as u64];
         let options = npyz::WriteOptions::new().default_dtype().shape(&shape);
-        let mut writer = options.writer(&mut buffer).begin_nd()?;
+        let mut writer = options.writer(file).begin_nd()?;
         for embedding in embeddings {
             writer.extend(embedding.as_slice().iter().copied())?;
         }
-        writer.finish()?;
-        buffer.flush()?;
-        drop(buffer);
-        draft.as_file().sync_all()?;
-        draft.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+        writer.finish()
+    })
 }
 
 type Npy = NpyFile<BufReader<File>>;

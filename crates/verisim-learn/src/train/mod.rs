@@ -8,6 +8,7 @@
 pub mod checkpoint;
 pub mod guard;
 pub mod metrics;
+mod movement;
 pub mod optimizer;
 pub mod recipe;
 pub mod schedule;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use verisim_core::measure::Comparison;
@@ -11,6 +11,7 @@ use verisim_core::measure::Comparison;
 use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder};
 use super::guard::{self, Guard, Warning};
 use super::metrics::{EpochRecord, Record, StepRecord};
+use super::movement::relative_change;
 use super::optimizer::{clip, gradient_norm};
 use super::recipe::{InvalidRecipe, Recipe};
 use super::validation::{EmbedError, ValidationFigures, compare_all, embed_chips, measure};
@@ -201,6 +202,11 @@ impl Trainer {
         &self.model.backbone
     }
 
+    /// Positions of the training chips in the source.
+    pub fn chips(&self) -> &[usize] {
+        &self.chips
+    }
+
     /// Number of training chips.
     pub fn n_chips(&self) -> usize {
         self.chips.len()
@@ -384,27 +390,4 @@ impl Trainer {
     fn seed(&self, stream: Stream) -> u64 {
         derive_seed(self.recipe.seed, stream as u64)
     }
-}
-
-/// Length of the difference of two networks' parameters, relative to the length of the first's.
-fn relative_change(before: &Backbone, after: &Backbone) -> f64 {
-    #[derive(Default)]
-    struct Values(Vec<f32>);
-    impl ModuleVisitor for Values {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if param.is_require_grad() {
-                self.0.extend(param.val().into_data().iter::<f32>());
-            }
-        }
-    }
-    let values = |backbone: &Backbone| {
-        let mut values = Values::default();
-        backbone.visit(&mut values);
-        values.0
-    };
-    let (before, after) = (values(before), values(after));
-    let square = |value: f32| f64::from(value).powi(2);
-    let change: f64 = before.iter().zip(&after).map(|(a, b)| square(b - a)).sum();
-    let length: f64 = before.into_iter().map(square).sum();
-    (change / length.max(f64::MIN_POSITIVE)).sqrt()
 }

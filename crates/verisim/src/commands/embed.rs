@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::Serialize;
 use verisim_core::Embedding;
 use verisim_face::folder::find_pictures;
@@ -12,6 +12,7 @@ use super::load::{self, Embedded};
 use crate::cli::ModelArgs;
 use crate::npy;
 use crate::output::Printer;
+use crate::whole_file;
 
 /// Turn pictures into embeddings
 ///
@@ -72,7 +73,7 @@ pub(crate) fn embed(args: &EmbedArgs, printer: &Printer) -> anyhow::Result<Outco
     {
         npy::write_embeddings(out, &embeddings.iter().collect::<Vec<_>>())?;
         let list = out.with_extension("names.txt");
-        std::fs::write(&list, names).with_context(|| format!("cannot write {}", list.display()))?;
+        whole_file::write(&list, names.as_bytes())?;
         let (n, out, list) = (embeddings.len(), out.display(), list.display());
         printer.note(format_args!("{n} embeddings in {out}, their names in {list}"));
     }

@@ -166,7 +166,11 @@ impl GalleryArgs {
     }
 }
 
-fn create_or_open(args: &GalleryArgs, recognizer: &Recognizer) -> anyhow::Result<Gallery> {
+/// Opens the gallery, or makes it for this model, which it will remember.
+pub(crate) fn create_or_open(
+    args: &GalleryArgs,
+    recognizer: &Recognizer,
+) -> anyhow::Result<Gallery> {
     let dim = recognizer.card().embedding_dim;
     let mut gallery = Gallery::create_or_open(&args.gallery, recognizer.digest(), dim)?;
     if let Some(model) = &args.model {

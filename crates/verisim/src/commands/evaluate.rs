@@ -12,6 +12,7 @@ use crate::dataset::FaceFolder;
 use crate::evaluation::{Basis, Demand, Samples, evaluate as measure};
 use crate::output::Printer;
 use crate::training::data::{pairs_name, read_pairs};
+use crate::whole_file;
 
 /// Measure a model on a folder of faces, or embeddings made anywhere
 ///
@@ -99,6 +100,13 @@ pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result
         n_replicates: args.replicates,
     };
     let evaluation = measure(samples, &demand, basis)?;
+    if let Some(folder) = &args.report {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        let path = folder.join("report.html");
+        whole_file::write(&path, evaluation.page().as_bytes())?;
+        printer.note(format_args!("report: {}", path.display()));
+    }
     if args.json {
         printer.pretty_json(&evaluation.dto())?;
     } else {

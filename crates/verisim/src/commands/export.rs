@@ -39,7 +39,9 @@ pub(crate) fn export(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Out
     let trainer = trainer.resume(checkpoint, &folder)?;
     let (n_identities, n_images) = (trainer.split().train.len(), trainer.n_chips());
     let facts = model_file::facts(&recipe, &info, source.as_ref(), n_identities, n_images)?;
-    let model = model_file::write(&trainer.finish()?, &recipe, facts, &args.out)?;
-    printer.note(format_args!("model: {}", model.display()));
+    let trained = trainer.finish()?;
+    let card = model_file::card(&trained, &recipe, facts);
+    model_file::write(&trained, &recipe, &card, &args.out)?;
+    printer.note(format_args!("model: {}", args.out.display()));
     Ok(Outcome::Done)
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use verisim_learn::data::ChipSource;
@@ -12,6 +13,7 @@ use super::Outcome;
 use crate::output::Printer;
 use crate::training::data::TrainingData;
 use crate::training::observer::RunObserver;
+use crate::training::page::{History, Run, page};
 use crate::training::run_info::RunInfo;
 use crate::training::{model_file, run_info};
 
@@ -175,12 +177,29 @@ fn run(
         trainer.n_parameters(),
         rayon::current_num_threads(),
     ));
-    let n_images = trainer.n_chips();
+    let (chips, n_parameters) = (trainer.chips().to_vec(), trainer.n_parameters());
+    let start = Instant::now();
     let mut observer = RunObserver::new(recipe, folder, printer)?;
     let trained = trainer.run(Some(folder), &mut observer)?;
-    observer.finish()?;
-    let facts = model_file::facts(recipe, info, source.as_ref(), split.train.len(), n_images)?;
-    let model = model_file::write(&trained, recipe, facts, &folder.file("model.onnx"))?;
+    let warnings = observer.finish()?;
+    let facts = model_file::facts(recipe, info, source.as_ref(), split.train.len(), chips.len())?;
+    let card = model_file::card(&trained, recipe, facts);
+    let model = folder.file("model.onnx");
+    model_file::write(&trained, recipe, &card, &model)?;
+    let run = Run {
+        recipe,
+        info,
+        card: &card,
+        trained: &trained,
+        source: source.as_ref(),
+        chips: &chips,
+        n_parameters,
+        duration: start.elapsed(),
+        warnings: &warnings,
+    };
+    let report = page(&run, &History::new(folder.records()?));
+    folder.write("report.html", report.as_bytes())?;
     printer.note(format_args!("model: {}", model.display()));
+    printer.note(format_args!("report: {}", folder.file("report.html").display()));
     Ok(model)
 }

@@ -1,7 +1,11 @@
 //! Measuring embeddings of known identities: one place for every command that evaluates.
 
+mod hardest;
+mod page;
 mod samples;
 mod show;
+
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -13,7 +17,9 @@ use verisim_core::measure::{
 };
 use verisim_core::protocol::{Enrollment, Pair, all_pairs};
 
+pub(crate) use self::page::{Operating, add_verification};
 pub(crate) use self::samples::{Failure, Samples};
+pub(crate) use self::show::Row;
 
 /// False match rates that the true match rate is given at, where the comparisons reach them.
 const FMRS: [f64; 5] = [0.1, 0.01, 1e-3, 1e-4, 1e-5];
@@ -67,6 +73,12 @@ pub(crate) struct Evaluation {
     pub(crate) basis: Basis,
     pub(crate) n_images: usize,
     pub(crate) n_identities: usize,
+    /// Names of the identities, by label; empty if the labels are all that is known.
+    pub(crate) names: Vec<String>,
+    /// Where each picture lies; empty if there are no pictures.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The label of each sample.
+    pub(crate) labels: Vec<u64>,
     pub(crate) failures: Vec<Failure>,
     pub(crate) pairs: Vec<ScoredPair>,
     pub(crate) verification: Verification,
@@ -129,6 +141,9 @@ pub(crate) fn evaluate(
             Retrieval::leave_one_out(&it.embeddings, &it.labels).estimates(&bootstrap)
         }),
         failures: samples.failures,
+        names: samples.names,
+        paths: samples.paths,
+        labels: samples.labels,
         basis,
         pairs,
         verification,

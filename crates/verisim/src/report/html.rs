@@ -35,8 +35,6 @@ pub(crate) struct Highlight {
 /// How a note is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoteKind {
-    /// Good to know.
-    Information,
     /// Mind this before relying on the figures.
     Caution,
     /// Something went wrong, and figures lack it.
@@ -183,7 +181,6 @@ impl Page {
     /// A remark that stands out.
     pub(crate) fn note(&mut self, kind: NoteKind, text: &str) -> &mut Self {
         let (class, word) = match kind {
-            NoteKind::Information => ("note", "Note"),
             NoteKind::Caution => ("note caution", "Caution"),
             NoteKind::Problem => ("note problem", "Problem"),
         };

@@ -3,4 +3,5 @@
 pub(crate) mod data;
 pub(crate) mod model_file;
 pub(crate) mod observer;
+pub(crate) mod page;
 pub(crate) mod run_info;

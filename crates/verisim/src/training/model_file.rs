@@ -1,7 +1,6 @@
 //! The model at the end of a run: an ONNX file with its card.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -16,6 +15,7 @@ use verisim_learn::export::to_onnx;
 use verisim_learn::train::{Recipe, Trained};
 
 use super::run_info::RunInfo;
+use crate::whole_file;
 
 /// False match rates that a card gives thresholds for, where the comparisons support them.
 const FMRS: [f64; 6] = [0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6];
@@ -49,10 +49,9 @@ pub(crate) fn facts(
 pub(crate) fn write(
     trained: &Trained,
     recipe: &Recipe,
-    facts: TrainingFacts,
+    card: &Card,
     path: &Path,
-) -> anyhow::Result<PathBuf> {
-    let card = card(trained, recipe, facts);
+) -> anyhow::Result<()> {
     let text = card.to_toml().context("cannot write the card")?;
     let metadata = [
         (METADATA_KEY.to_owned(), text),
@@ -60,19 +59,11 @@ pub(crate) fn write(
         ("name".to_owned(), card.name.clone()),
     ];
     let bytes = to_onnx(&trained.backbone, recipe.input, card.embedding_dim, &metadata);
-    let write = || -> std::io::Result<()> {
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-        let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        draft.write_all(&bytes)?;
-        draft.as_file().sync_all()?;
-        draft.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path.to_owned())
+    whole_file::write(path, &bytes)
 }
 
-fn card(trained: &Trained, recipe: &Recipe, facts: TrainingFacts) -> Card {
+/// The card of a network that was trained.
+pub(crate) fn card(trained: &Trained, recipe: &Recipe, facts: TrainingFacts) -> Card {
     let channels = if recipe.input.channels == 1 { Channels::Gray } else { Channels::Rgb };
     let verification = Verification::new(&trained.comparisons).ok();
     let measured_on = format!("{}, validation identities, all pairs", facts.data);

@@ -23,6 +23,7 @@ pub(crate) struct RunObserver {
     last_step: Instant,
     seconds_per_step: Option<f64>,
     log_error: Option<std::io::Error>,
+    warnings: Vec<String>,
 }
 
 impl RunObserver {
@@ -50,15 +51,16 @@ impl RunObserver {
             last_step: Instant::now(),
             seconds_per_step: None,
             log_error: None,
+            warnings: Vec::new(),
         })
     }
 
-    /// Ends the line, and says if the log could not be written.
-    pub(crate) fn finish(self) -> anyhow::Result<()> {
+    /// Ends the line, gives the warnings, and says if the log could not be written.
+    pub(crate) fn finish(self) -> anyhow::Result<Vec<String>> {
         self.bar.finish_and_clear();
         match self.log_error {
             Some(error) => Err(error).context("cannot write run.log"),
-            None => Ok(()),
+            None => Ok(self.warnings),
         }
     }
 
@@ -121,6 +123,10 @@ impl Observer for RunObserver {
 
     fn on_warning(&mut self, warning: &Warning) {
         self.log(&format!("warning: {warning}"));
+        let text = warning.to_string();
+        if !self.warnings.contains(&text) {
+            self.warnings.push(text);
+        }
         self.bar.suspend(|| self.printer.warning(warning));
     }
 }

@@ -40,6 +40,11 @@ impl RunInfo {
         Ok(self.device.parse()?)
     }
 
+    /// Device and threads in a few words.
+    pub(crate) fn device_name(&self) -> String {
+        format!("{}, {} threads", self.device, self.threads)
+    }
+
     pub(crate) fn write(&self, folder: &RunFolder) -> anyhow::Result<()> {
         let json = serde_json::to_vec_pretty(self).context("cannot write run.json")?;
         Ok(folder.write("run.json", &json)?)

@@ -177,7 +177,7 @@ fn an_evaluation_says_what_was_measured_on_what() {
     assert_eq!(json["verification"]["n_mated"], 8 * 15);
     assert_eq!(json["verification"]["n_non_mated"], 28 * 36);
     let page = fs::read_to_string(report.join("report.html")).unwrap();
-    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("<svg"), "{}", &page[..200]);
+    assert!(page.starts_with("<!doctype html>") && page.contains("<svg"), "{}", &page[..200]);
 }
 
 #[test]

@@ -5,5 +5,6 @@ mod cli;
 mod export;
 mod flow;
 mod help;
+mod recipes;
 mod shared;
 mod tidy;
