@@ -54,9 +54,22 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "DIR", default_value = "demo")]
     out: PathBuf,
 
+    /// Passes over the training data; by default what about two minutes allow
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+
     /// Seed of everything
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+impl DemoArgs {
+    fn plan(&self, folder: &FaceFolder) -> anyhow::Result<Plan> {
+        let mut plan = Plan::new(folder, self.seed)?;
+        plan.recipe.epochs = self.epochs.unwrap_or(plan.recipe.epochs);
+        plan.recipe.check()?;
+        Ok(plan)
+    }
 }
 
 /// Runs the command.
@@ -64,7 +77,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
     let start = Instant::now();
     // A folder that cannot be used is noticed before anything is replaced.
     let own = args.data.as_deref().map(FaceFolder::open).transpose()?;
-    let own = own.map(|folder| Plan::new(&folder, args.seed)).transpose()?;
+    let own = own.map(|folder| args.plan(&folder)).transpose()?;
     let out = std::path::absolute(&args.out).context("cannot find the current folder")?;
     prepare(&out)?;
     let (faces, plan) = match (&args.data, own) {
@@ -77,7 +90,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
             let (n_identities, n_images) = (N_IDENTITIES, N_IMAGES);
             let crowd = Crowd { n_identities, n_images, size: 112, seed: args.seed };
             draw_crowd(crowd, &faces, printer)?;
-            let plan = Plan::new(&FaceFolder::open(&faces)?, args.seed)?;
+            let plan = args.plan(&FaceFolder::open(&faces)?)?;
             (faces, plan)
         }
     };

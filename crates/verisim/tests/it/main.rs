@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cli;
+mod demo;
 mod export;
 mod flow;
 mod help;
