@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use verisim_core::protocol::Pair;
+
 use super::Outcome;
 use super::load;
 use crate::cli::ModelArgs;
@@ -89,7 +91,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result
         Some(path) => pairs_name(path, &args.folds),
         None => "all pairs".to_owned(),
     };
-    let (samples, basis) = samples(args, protocol, printer)?;
+    let (samples, basis) = samples(args, pairs.as_deref(), protocol, printer)?;
     for failure in &samples.failures {
         printer.warning(&failure.reason);
     }
@@ -117,6 +119,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result
 
 fn samples(
     args: &EvaluateArgs,
+    pairs: Option<&[Pair]>,
     protocol: String,
     printer: &Printer,
 ) -> anyhow::Result<(Samples, Basis)> {
@@ -138,6 +141,14 @@ fn samples(
     let mut folder = FaceFolder::open(data)?;
     if let Some(path) = &args.identities {
         folder = named(folder, path)?;
+    }
+    if let Some(pairs) = pairs {
+        // Nobody else is compared, so nobody else need be embedded.
+        let named: BTreeSet<&str> = pairs
+            .iter()
+            .flat_map(|pair| [pair.reference.identity.as_str(), pair.probe.identity.as_str()])
+            .collect();
+        folder = folder.filtered(|name| named.contains(name));
     }
     let basis = Basis {
         model: recognizer.card().name.clone(),
