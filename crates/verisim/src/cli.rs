@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     bench, demo, embed, enroll, evaluate, export, forget, gallery, identify, models, synth, train,
@@ -33,6 +33,26 @@ pub(crate) struct Cli {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads what was typed; prints help or what is wrong with it, and ends, if it is no command.
+    pub(crate) fn read() -> Self {
+        let matches = on_a_screen(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Moves what a command says beyond its first line below its options.
+///
+/// With a long description above, clap gives each option three lines, and no help fits a screen.
+fn on_a_screen(command: clap::Command) -> clap::Command {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    let more = long.strip_prefix(&about).unwrap_or_default().trim_start_matches(['.', '\n']);
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let after = if more.is_empty() { after } else { format!("{more}\n\n{after}") };
+    command.long_about(None).after_help(after).mut_subcommands(on_a_screen)
 }
 
 #[derive(Debug, Subcommand)]

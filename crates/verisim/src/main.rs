@@ -14,8 +14,6 @@ mod whole_file;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::cli::Cli;
 use crate::commands::Outcome;
 use crate::output::Printer;
@@ -25,7 +23,7 @@ use crate::output::Printer;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     start_log();
     let printer = Printer::new(cli.quiet);
     match commands::run(cli, &printer) {

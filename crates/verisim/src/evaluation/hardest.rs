@@ -115,14 +115,15 @@ mod tests {
         ScoredPair { samples: [a, b], score, is_mated: LABELS[a] == LABELS[b] }
     }
 
+    /// Scores whose means are exact.
     fn pairs() -> Vec<ScoredPair> {
         vec![
-            pair(0, 1, 0.9),
-            pair(2, 3, 0.2),
+            pair(0, 1, 0.875),
+            pair(2, 3, 0.25),
             pair(4, 5, 0.5),
-            pair(0, 2, 0.8),
-            pair(3, 1, 0.6),
-            pair(0, 4, 0.7),
+            pair(0, 2, 0.75),
+            pair(3, 1, 0.5),
+            pair(0, 4, 0.625),
             pair(2, 4, -0.1),
         ]
     }
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn near_identities_have_their_highest_and_their_mean_score() {
         let near = nearest_identities(&pairs(), &LABELS, 1);
-        assert_eq!(near, [NearIdentities { labels: [0, 1], highest: 0.8, mean: 0.7 }]);
+        assert_eq!(near, [NearIdentities { labels: [0, 1], highest: 0.75, mean: 0.625 }]);
     }
 
     #[test]
@@ -151,9 +152,9 @@ mod tests {
         compared.pop();
         let found = mean_scores(&compared, &LABELS, &[1, 0, 2]);
         let expected = [
-            [Some(0.2), Some(0.7), None],
-            [Some(0.7), Some(0.9), Some(0.7)],
-            [None, Some(0.7), Some(0.5)],
+            [Some(0.25), Some(0.625), None],
+            [Some(0.625), Some(0.875), Some(0.625)],
+            [None, Some(0.625), Some(0.5)],
         ];
         assert_eq!(found, expected);
     }

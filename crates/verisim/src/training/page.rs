@@ -212,8 +212,8 @@ fn recipe_rows(recipe: &Recipe) -> Vec<Vec<String>> {
         }
     }
     let mut rows = Vec::new();
-    // A recipe that was read can be written.
-    if let Ok(table) = toml::Table::try_from(recipe) {
+    // A recipe that was read can be written. As text 0.1 stays 0.1, whatever its precision.
+    if let Ok(Ok(table)) = recipe.to_toml().map(|text| text.parse::<toml::Table>()) {
         walk("", &table, &mut rows);
     }
     rows

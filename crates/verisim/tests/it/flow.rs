@@ -117,7 +117,8 @@ fn a_run_leaves_what_it_promises() {
 #[test]
 fn the_card_travels_in_the_model() {
     let trained = Trained::get();
-    let arguments = ["models", "show", text(&trained.model()), "--json"];
+    let model = trained.model();
+    let arguments = ["models", "show", text(&model), "--json"];
     let card: Value = serde_json::from_str(&verisim(arguments).ok()).unwrap();
     assert_eq!(card["name"], "flow");
     assert_eq!(card["embedding_dim"], 32);
