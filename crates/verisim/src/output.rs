@@ -14,6 +14,7 @@ pub(crate) struct Printer {
     quiet: bool,
 }
 
+#[expect(clippy::unused_self, reason = "whoever prints asks a printer, quiet or not")]
 impl Printer {
     pub(crate) fn new(quiet: bool) -> Self {
         Self { quiet }

@@ -92,7 +92,9 @@ impl Conv {
         for (window, scale) in
             weight.chunks_exact_mut(shape[1..].iter().product()).zip(&affine.scale)
         {
-            window.iter_mut().for_each(|value| *value *= scale);
+            for value in window {
+                *value *= scale;
+            }
         }
         let groups = if self.is_depthwise { shape[0] } else { 1 };
         let (stride, padding, bias) = (self.stride, self.padding, affine.shift);

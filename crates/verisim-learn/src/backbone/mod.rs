@@ -118,6 +118,10 @@ impl BackboneConfig {
 }
 
 /// One of the networks.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one network in a process, not a list of them"
+)]
 #[derive(Module, Debug)]
 pub enum Backbone {
     /// A residual network.

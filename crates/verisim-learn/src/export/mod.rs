@@ -19,7 +19,7 @@ pub fn to_onnx(
     metadata: &[(String, String)],
 ) -> Vec<u8> {
     let mut graph = Graph::default();
-    let images = graph.input();
+    let images = Graph::PICTURES;
     backbone.export(&mut graph, images);
     graph.into_onnx([input.channels, input.height, input.width], embedding_dim, metadata)
 }

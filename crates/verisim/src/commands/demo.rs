@@ -80,19 +80,18 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
     let own = own.map(|folder| args.plan(&folder)).transpose()?;
     let out = std::path::absolute(&args.out).context("cannot find the current folder")?;
     prepare(&out)?;
-    let (faces, plan) = match (&args.data, own) {
-        (Some(data), Some(plan)) => (std::path::absolute(data)?, plan),
-        _ => {
-            let faces = out.join("faces");
-            printer.note(format_args!(
-                "1/5  drawing {N_IMAGES} pictures of each of {N_IDENTITIES} people who do not exist"
-            ));
-            let (n_identities, n_images) = (N_IDENTITIES, N_IMAGES);
-            let crowd = Crowd { n_identities, n_images, size: 112, seed: args.seed };
-            draw_crowd(crowd, &faces, printer)?;
-            let plan = args.plan(&FaceFolder::open(&faces)?)?;
-            (faces, plan)
-        }
+    let (faces, plan) = if let (Some(data), Some(plan)) = (&args.data, own) {
+        (std::path::absolute(data)?, plan)
+    } else {
+        let faces = out.join("faces");
+        printer.note(format_args!(
+            "1/5  drawing {N_IMAGES} pictures of each of {N_IDENTITIES} people who do not exist"
+        ));
+        let (n_identities, n_images) = (N_IDENTITIES, N_IMAGES);
+        let crowd = Crowd { n_identities, n_images, size: 112, seed: args.seed };
+        draw_crowd(crowd, &faces, printer)?;
+        let plan = args.plan(&FaceFolder::open(&faces)?)?;
+        (faces, plan)
     };
     let n_test = plan.recipe.split.test_identities;
     printer.note(format_args!(
@@ -106,7 +105,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
     };
     let run = out.join("run");
     let info = RunInfo::new(data, DeviceKind::Cpu);
-    let model = train::start(plan.recipe, &info, &run, printer)?;
+    let model = train::start(&plan.recipe, &info, &run, printer)?;
 
     printer.note("3/5  measuring on identities that were never trained on");
     let recognizer = load::recognizer(&ModelArgs { model: model.clone(), card: None })?;

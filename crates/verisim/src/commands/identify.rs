@@ -18,7 +18,7 @@ const UNKNOWN: &str = "unknown_person";
 
 /// Name the people on pictures
 ///
-/// Prints one CSV line a picture: path, identity (unknown_person for a stranger), score of the nearest.
+/// Prints one CSV line a picture: path, identity (`unknown_person` for a stranger), score of the nearest.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

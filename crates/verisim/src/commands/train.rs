@@ -110,7 +110,7 @@ pub(crate) fn train(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Outco
         exclude_folds: args.exclude_folds.clone(),
         skip_unreadable: args.skip_unreadable,
     };
-    start(recipe, &RunInfo::new(data, args.device), out, printer)?;
+    start(&recipe, &RunInfo::new(data, args.device), out, printer)?;
     Ok(Outcome::Done)
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
 
 /// Trains from the beginning, and returns the path of the model.
 pub(crate) fn start(
-    recipe: Recipe,
+    recipe: &Recipe,
     info: &RunInfo,
     out: &Path,
     printer: &Printer,
@@ -132,10 +132,10 @@ pub(crate) fn start(
     let source: Arc<dyn ChipSource> = Arc::new(info.data.load(recipe.input, printer)?);
     let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &device)?;
     // Nothing is written before everything that can be wrong was looked at.
-    let folder = RunFolder::create(out, &recipe)?;
+    let folder = RunFolder::create(out, recipe)?;
     info.write(&folder)?;
     run_info::write_identities(&folder, source.identities(), trainer.split())?;
-    run(trainer, &recipe, info, &source, &folder, printer)
+    run(trainer, recipe, info, &source, &folder, printer)
 }
 
 fn resume(path: &Path, device: DeviceKind, printer: &Printer) -> anyhow::Result<()> {
@@ -143,15 +143,12 @@ fn resume(path: &Path, device: DeviceKind, printer: &Printer) -> anyhow::Result<
     let info = RunInfo::read(&folder)?.with_device(device);
     let source: Arc<dyn ChipSource> = Arc::new(info.data.load(recipe.input, printer)?);
     let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &info.device()?.open()?)?;
-    let trainer = match folder.newest()? {
-        Some(checkpoint) => {
-            printer.note(format_args!("resuming at step {}", checkpoint.position.step));
-            trainer.resume(checkpoint, &folder)?
-        }
-        None => {
-            printer.note("there is no checkpoint yet: starting again");
-            trainer
-        }
+    let trainer = if let Some(checkpoint) = folder.newest()? {
+        printer.note(format_args!("resuming at step {}", checkpoint.position.step));
+        trainer.resume(checkpoint, &folder)?
+    } else {
+        printer.note("there is no checkpoint yet: starting again");
+        trainer
     };
     run(trainer, &recipe, &info, &source, &folder, printer)?;
     Ok(())

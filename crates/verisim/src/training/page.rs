@@ -126,7 +126,7 @@ fn add_facts(page: &mut Page, run: &Run<'_>, history: &History) {
         ("Parameters", &count(run.n_parameters)),
         ("Epochs", &count(history.epochs.len())),
         ("Steps", &count(history.steps.len())),
-        ("Time", &duration),
+        ("Time since start or resume", &duration),
         ("Device", &run.info.device_name()),
         ("Written by", concat!("verisim ", env!("CARGO_PKG_VERSION"))),
         ("SHA-256 of the data", &format!("`{data_digest}`")),

@@ -1,5 +1,11 @@
 //! Tests of the whole: the commands as a user runs them, and the repository as a reader finds it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that fails, and a test that is skipped, must be seen"
+)]
+
 mod bad_input;
 mod cli;
 mod demo;

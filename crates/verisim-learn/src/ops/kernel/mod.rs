@@ -1,5 +1,11 @@
 //! Forward and backward passes on slices, for the CPU; they know shapes, not tensors or Burn.
 
+#![expect(
+    clippy::inline_always,
+    reason = "vector instructions are chosen at run time by a function around the kernels, and reach \
+              only what is inlined into it"
+)]
+
 pub(crate) mod batch_norm;
 pub(crate) mod conv;
 pub(crate) mod depthwise;
