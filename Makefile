@@ -15,6 +15,7 @@ typos:
 
 # Advisories need a database from the network; `cargo deny check` looks at them, too.
 deny:
+	cargo fetch --quiet --locked
 	cargo deny --offline check bans licenses sources
 
 lint:

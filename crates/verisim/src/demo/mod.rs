@@ -2,7 +2,7 @@
 //!
 //! - [`Plan`]: how the recipe fits the data.
 //! - [`Cast`]: who is enrolled, who is a stranger, which pictures are searched for.
-//! - [`page`]: what the demonstration leaves to look at.
+//! - [`page()`]: what the demonstration leaves to look at.
 
 mod cast;
 mod page;

@@ -295,5 +295,5 @@ const IDENTIFICATION: &str = "Every search asks who it is. One image of each ide
     the others are searched for.";
 const WORST: &str = "Where errors come from: look for poses, light, hidden faces, and for pictures \
     that stand under a wrong name.";
-const NEAREST: &str = "Two identities that stand near each other are look-alikes, relatives, or the \
+const NEAREST: &str = "Two identities that stand near each other look alike, are relatives, or are the \
     same person under two names.";

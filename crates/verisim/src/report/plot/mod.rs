@@ -1,9 +1,9 @@
 //! Plots of measurements as SVG, in the colors and the font of the page; they read no files.
 //!
-//! - [`roc`], [`det`] and [`score_histogram`]: verification.
+//! - [`roc()`], [`det()`] and [`score_histogram`]: verification.
 //! - [`cmc`] and [`open_set`]: identification.
 //! - [`loss`] and [`validation`]: training.
-//! - [`similarities`] and [`nearest_pairs`]: which identities are hard to tell apart.
+//! - [`similarities()`] and [`nearest_pairs`]: which identities are hard to tell apart.
 //!
 //! Rates of 0, which neither a logarithm nor a normal deviate has, lie in a shaded lane marked 0.
 
