@@ -49,7 +49,7 @@ impl Printer {
 
     /// The error that ends the command, with what led to it.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        self.stderr(&format_args!("error: {error:#}"));
+        self.stderr(&format_args!("error: {}", explained(error)));
     }
 
     /// A bar over `n` things, if somebody is looking.
@@ -74,5 +74,34 @@ impl Printer {
     fn stderr(&self, line: &dyn Display) {
         // If standard error is gone there is nobody left to tell.
         let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+}
+
+/// An error with its causes, each said once: many errors repeat their cause in their own words.
+fn explained(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text += ": ";
+        }
+        text += &cause;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "no such file");
+        let plain = anyhow::Error::new(missing()).context("cannot read a.jpg");
+        assert_eq!(explained(&plain), "cannot read a.jpg: no such file");
+        let repeated = anyhow::Error::new(missing()).context("cannot read a.jpg: no such file");
+        assert_eq!(explained(&repeated), "cannot read a.jpg: no such file");
     }
 }
