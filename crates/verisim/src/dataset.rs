@@ -1,5 +1,6 @@
 //! Pictures of a folder, decoded on all cores, as chips to train on or to embed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use verisim_face::image::{DecodeLimits, decode};
 use verisim_learn::backbone::InputSize;
 use verisim_learn::data::MemoryChips;
 
-use crate::output::Printer;
+use crate::output::{Printer, explained};
 
 /// Unreadable pictures named one by one before the rest is only counted.
 const MAX_NAMED: usize = 5;
@@ -61,6 +62,17 @@ impl FaceFolder {
         Self::of(wanted.map(|(name, pictures)| IdentityFolder { name, pictures }).collect())
     }
 
+    /// The identities that a file names, one a line, all of which the folder must hold.
+    pub(crate) fn named_in(self, path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path);
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+        let wanted: BTreeSet<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+        if let Some(missing) = wanted.iter().find(|name| !self.names.iter().any(|it| it == *name)) {
+            bail!("{} names {missing}, but the data hold no such identity", path.display());
+        }
+        Ok(self.filtered(|name| wanted.contains(name)))
+    }
+
     /// The label of each picture.
     pub(crate) fn labels(&self) -> Vec<u64> {
         self.samples.iter().map(|sample| sample.label).collect()
@@ -88,10 +100,8 @@ impl FaceFolder {
             })
             .collect();
         bar.finish_and_clear();
-        let unreadable: Vec<String> = chips
-            .iter()
-            .filter_map(|it| it.as_ref().err().map(|error| format!("{error:#}")))
-            .collect();
+        let unreadable: Vec<String> =
+            chips.iter().filter_map(|it| it.as_ref().err().map(explained)).collect();
         if !unreadable.is_empty() {
             let named =
                 unreadable.iter().take(MAX_NAMED).fold(String::new(), |all, it| all + "\n  " + it);

@@ -78,7 +78,7 @@ impl Printer {
 }
 
 /// An error with its causes, each said once: many errors repeat their cause in their own words.
-fn explained(error: &anyhow::Error) -> String {
+pub(crate) fn explained(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.ends_with(&cause) {

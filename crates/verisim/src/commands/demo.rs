@@ -1,6 +1,5 @@
 //! `verisim demo`: train, evaluate, enroll, identify and forget, and a page that shows it.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -109,7 +108,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
 
     printer.note("3/5  measuring on identities that were never trained on");
     let recognizer = load::recognizer(&ModelArgs { model: model.clone(), card: None })?;
-    let folder = test_identities(&faces, &run)?;
+    let folder = FaceFolder::open(&faces)?.named_in(&run.join("test.identities.txt"))?;
     let cast = Cast::new(&folder);
     let evaluation = measure(folder, &recognizer, &info, args.seed, printer)?;
     printer.data(evaluation.table())?;
@@ -199,15 +198,6 @@ fn prepare(out: &Path) -> anyhow::Result<()> {
         removed.with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())
-}
-
-/// The identities that the run kept away.
-fn test_identities(faces: &Path, run: &Path) -> anyhow::Result<FaceFolder> {
-    let path = run.join("test.identities.txt");
-    let list =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let wanted: BTreeSet<&str> = list.lines().collect();
-    Ok(FaceFolder::open(faces)?.filtered(|name| wanted.contains(name)))
 }
 
 fn measure(

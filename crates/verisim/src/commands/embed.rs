@@ -11,7 +11,7 @@ use super::Outcome;
 use super::load::{self, Embedded};
 use crate::cli::ModelArgs;
 use crate::npy;
-use crate::output::Printer;
+use crate::output::{Printer, explained};
 use crate::whole_file;
 
 /// Turn pictures into embeddings
@@ -54,7 +54,7 @@ pub(crate) fn embed(args: &EmbedArgs, printer: &Printer) -> anyhow::Result<Outco
         let embedding = match template {
             Ok(template) => template.embedding,
             Err(error) => {
-                printer.warning(format_args!("{error:#}"));
+                printer.warning(explained(&error));
                 n_failures += 1;
                 continue;
             }

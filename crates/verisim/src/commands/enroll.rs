@@ -13,7 +13,7 @@ use super::Outcome;
 use super::load::{self, Embedded};
 use crate::cli::ModelArgs;
 use crate::dataset::FaceFolder;
-use crate::output::Printer;
+use crate::output::{Printer, explained};
 
 /// Where the gallery remembers the model that it was filled with.
 const MODEL_SETTING: &str = "model";
@@ -83,7 +83,7 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
                 let source = SourceDigest::new(digest);
                 samples[sample.label as usize].push(Sample { template, source });
             }
-            Err(error) => failures.push(format!("{error:#}")),
+            Err(error) => failures.push(explained(&error)),
         }
     }
     for failure in &failures {

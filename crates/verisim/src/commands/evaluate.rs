@@ -1,7 +1,6 @@
 //! `verisim evaluate`: how good is a model, or a set of embeddings?
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
@@ -13,7 +12,7 @@ use crate::cli::ModelArgs;
 use crate::dataset::FaceFolder;
 use crate::evaluation::{Basis, Demand, Samples, evaluate as measure};
 use crate::output::Printer;
-use crate::training::data::{pairs_name, read_pairs};
+use crate::training::data::{identities_of, pairs_name, read_pairs};
 use crate::whole_file;
 
 /// Measure a model on a folder of faces, or embeddings made anywhere
@@ -140,14 +139,11 @@ fn samples(
     let recognizer = load::recognizer(&model)?.with_mirror_images(args.mirror);
     let mut folder = FaceFolder::open(data)?;
     if let Some(path) = &args.identities {
-        folder = named(folder, path)?;
+        folder = folder.named_in(path)?;
     }
     if let Some(pairs) = pairs {
         // Nobody else is compared, so nobody else need be embedded.
-        let named: BTreeSet<&str> = pairs
-            .iter()
-            .flat_map(|pair| [pair.reference.identity.as_str(), pair.probe.identity.as_str()])
-            .collect();
+        let named = identities_of(pairs);
         folder = folder.filtered(|name| named.contains(name));
     }
     let basis = Basis {
@@ -158,15 +154,4 @@ fn samples(
         mirrored: args.mirror,
     };
     Ok((Samples::of_folder(folder, &recognizer, printer), basis))
-}
-
-/// The identities that a file names, all of which the folder must hold.
-fn named(folder: FaceFolder, path: &Path) -> anyhow::Result<FaceFolder> {
-    let text = std::fs::read_to_string(path);
-    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-    let wanted: BTreeSet<&str> = text.lines().filter(|line| !line.is_empty()).collect();
-    if let Some(missing) = wanted.iter().find(|name| !folder.names.iter().any(|it| it == *name)) {
-        bail!("{} names {missing}, but the data hold no such identity", path.display());
-    }
-    Ok(folder.filtered(|name| wanted.contains(name)))
 }

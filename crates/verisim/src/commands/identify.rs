@@ -11,7 +11,7 @@ use super::Outcome;
 use super::enroll::GalleryArgs;
 use super::load::{self, Decision, Embedded};
 use crate::cli::ThresholdArgs;
-use crate::output::Printer;
+use crate::output::{Printer, explained};
 
 /// What stands for a stranger.
 const UNKNOWN: &str = "unknown_person";
@@ -72,7 +72,7 @@ pub(crate) fn identify(args: &IdentifyArgs, printer: &Printer) -> anyhow::Result
         let template = match template {
             Ok(template) => template,
             Err(error) => {
-                printer.warning(format_args!("{error:#}"));
+                printer.warning(explained(&error));
                 n_failures += 1;
                 continue;
             }

@@ -21,18 +21,20 @@ pub(crate) struct NearIdentities {
 
 /// The non-mated comparisons with the highest scores, one for each pair of identities.
 pub(crate) fn worst_non_mated(pairs: &[ScoredPair], labels: &[u64], n: usize) -> Vec<ScoredPair> {
-    let non_mated = pairs.iter().filter(|pair| !pair.is_mated);
-    let sorted = first(non_mated.copied().collect(), |a, b| b.score.total_cmp(&a.score));
-    let mut seen = BTreeSet::new();
-    sorted.into_iter().filter(|pair| seen.insert(label_pair(pair, labels))).take(n).collect()
+    let non_mated = pairs.iter().filter(|pair| !pair.is_mated).copied().collect();
+    one_each(first(non_mated, |a, b| b.score.total_cmp(&a.score)), labels, n)
 }
 
 /// The mated comparisons with the lowest scores, one for each identity.
 pub(crate) fn worst_mated(pairs: &[ScoredPair], labels: &[u64], n: usize) -> Vec<ScoredPair> {
-    let mated = pairs.iter().filter(|pair| pair.is_mated);
-    let sorted = first(mated.copied().collect(), |a, b| a.score.total_cmp(&b.score));
+    let mated = pairs.iter().filter(|pair| pair.is_mated).copied().collect();
+    one_each(first(mated, |a, b| a.score.total_cmp(&b.score)), labels, n)
+}
+
+/// The first of each pair of labels.
+fn one_each(pairs: Vec<ScoredPair>, labels: &[u64], n: usize) -> Vec<ScoredPair> {
     let mut seen = BTreeSet::new();
-    sorted.into_iter().filter(|pair| seen.insert(label_pair(pair, labels))).take(n).collect()
+    pairs.into_iter().filter(|pair| seen.insert(label_pair(pair, labels))).take(n).collect()
 }
 
 /// The pairs of identities with the highest single scores, in that order.

@@ -12,7 +12,7 @@ use verisim_face::Recognizer;
 use crate::commands::load::embed_files;
 use crate::dataset::FaceFolder;
 use crate::npy;
-use crate::output::Printer;
+use crate::output::{Printer, explained};
 
 /// A picture that no embedding could be made of (failure to acquire).
 #[derive(Clone, Debug, Serialize)]
@@ -53,7 +53,7 @@ impl Samples {
             .map(|embedded| match embedded.template {
                 Ok(template) => Some(template.embedding),
                 Err(error) => {
-                    let (path, reason) = (embedded.path, format!("{error:#}"));
+                    let (path, reason) = (embedded.path, explained(&error));
                     failures.push(Failure { path, reason });
                     None
                 }

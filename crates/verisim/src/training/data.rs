@@ -34,10 +34,8 @@ impl TrainingData {
     pub(crate) fn load(&self, size: InputSize, printer: &Printer) -> anyhow::Result<MemoryChips> {
         let mut folder = FaceFolder::open(&self.folder)?;
         if let Some(path) = &self.exclude_pairs {
-            let excluded: BTreeSet<String> = read_pairs(path, &self.exclude_folds)?
-                .into_iter()
-                .flat_map(|pair| [pair.reference.identity, pair.probe.identity])
-                .collect();
+            let pairs = read_pairs(path, &self.exclude_folds)?;
+            let excluded = identities_of(&pairs);
             let n_before = folder.names.len();
             folder = folder.filtered(|name| !excluded.contains(name));
             let n_excluded = n_before - folder.names.len();
@@ -71,6 +69,14 @@ pub(crate) fn read_pairs(path: &Path, folds: &[usize]) -> anyhow::Result<Vec<Pai
     }
     let is_wanted = |pair: &Pair| folds.is_empty() || folds.contains(&(pair.fold + 1));
     Ok(pairs.into_iter().filter(is_wanted).collect())
+}
+
+/// The identities that pairs name.
+pub(crate) fn identities_of(pairs: &[Pair]) -> BTreeSet<&str> {
+    pairs
+        .iter()
+        .flat_map(|pair| [pair.reference.identity.as_str(), pair.probe.identity.as_str()])
+        .collect()
 }
 
 /// What pairs are called: `pairs.txt, folds 1, 2`.
