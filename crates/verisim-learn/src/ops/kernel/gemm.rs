@@ -1,18 +1,34 @@
-//! Matrix products of `f32` slices on one thread; the one place of this crate that is `unsafe`.
+//! Matrix products of slices on one thread; the one place of this crate that is `unsafe`.
+
+use std::ops::Range;
 
 /// A matrix in a slice, of any strides.
 #[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a> {
-    data: &'a [f32],
+pub(crate) struct Matrix<'a, T = f32> {
+    data: &'a [T],
     n_rows: usize,
     n_columns: usize,
     row_stride: usize,
     column_stride: usize,
 }
 
-impl<'a> Matrix<'a> {
+/// A number that the `gemm` crate multiplies.
+pub(crate) trait Number: Copy + 'static {
+    /// One.
+    const ONE: Self;
+}
+
+impl Number for f32 {
+    const ONE: Self = 1.0;
+}
+
+impl Number for f64 {
+    const ONE: Self = 1.0;
+}
+
+impl<'a, T: Number> Matrix<'a, T> {
     /// Takes `data` as `n_rows` rows that lie `row_stride` apart.
-    pub(crate) fn new(data: &'a [f32], [n_rows, n_columns]: [usize; 2], row_stride: usize) -> Self {
+    pub(crate) fn new(data: &'a [T], [n_rows, n_columns]: [usize; 2], row_stride: usize) -> Self {
         assert!(n_rows > 0 && n_columns > 0, "a matrix has at least one row and column");
         assert!(
             (n_rows - 1) * row_stride + n_columns <= data.len(),
@@ -22,7 +38,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Takes `data` as rows without gaps.
-    pub(crate) fn packed(data: &'a [f32], shape: [usize; 2]) -> Self {
+    pub(crate) fn packed(data: &'a [T], shape: [usize; 2]) -> Self {
         Self::new(data, shape, shape[1])
     }
 
@@ -35,6 +51,12 @@ impl<'a> Matrix<'a> {
             row_stride: self.column_stride,
             column_stride: self.row_stride,
         }
+    }
+
+    /// Some of the rows.
+    pub(crate) fn rows(self, rows: Range<usize>) -> Self {
+        assert!(rows.start < rows.end && rows.end <= self.n_rows, "no such rows");
+        Self { data: &self.data[rows.start * self.row_stride..], n_rows: rows.len(), ..self }
     }
 }
 
@@ -51,7 +73,13 @@ pub(crate) enum Output {
 ///
 /// One thread: the callers split their batches over threads themselves, so that no two wait for
 /// each other, and the result does not depend on how the work was shared.
-pub(crate) fn multiply(out: &mut [f32], out_stride: usize, a: Matrix, b: Matrix, mode: Output) {
+pub(crate) fn multiply<T: Number>(
+    out: &mut [T],
+    out_stride: usize,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    mode: Output,
+) {
     let (m, k, n) = (a.n_rows, a.n_columns, b.n_columns);
     assert_eq!(b.n_rows, k, "inner sizes differ");
     assert!(out_stride >= n && (m - 1) * out_stride + n <= out.len(), "the product does not fit");
@@ -73,8 +101,8 @@ pub(crate) fn multiply(out: &mut [f32], out_stride: usize, a: Matrix, b: Matrix,
             b.data.as_ptr(),
             b.column_stride.cast_signed(),
             b.row_stride.cast_signed(),
-            1.0,
-            1.0,
+            T::ONE,
+            T::ONE,
             false,
             false,
             false,

@@ -1,0 +1,328 @@
+//! Losses and miners beside the values of their reference implementations, file by file.
+
+mod names;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use self::names::{class_loss, miner, tuple_loss};
+use super::class::scene::{ClassLoss, ClassScene};
+use super::distance::Distance;
+use super::matrix::Matrix;
+use super::reducer::Reducer;
+use super::relevance::Relations;
+use super::scene::{Batch, Options, TupleLoss, evaluate, scene};
+use super::tuples::Tuples;
+
+/// Parameters by the name that the reference gives them.
+pub(crate) struct Params(Map<String, Value>);
+
+impl Params {
+    /// A number, or what the reference takes if it is not given.
+    pub(crate) fn number(&self, name: &str, default: f64) -> f64 {
+        self.0.get(name).and_then(Value::as_f64).unwrap_or(default)
+    }
+
+    /// A count.
+    pub(crate) fn count(&self, name: &str, default: usize) -> usize {
+        self.0.get(name).and_then(Value::as_u64).map_or(default, |count| count as usize)
+    }
+
+    /// Yes or no.
+    pub(crate) fn flag(&self, name: &str, default: bool) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or(default)
+    }
+
+    /// A word.
+    pub(crate) fn word(&self, name: &str, default: &'static str) -> &str {
+        self.0.get(name).and_then(Value::as_str).unwrap_or(default)
+    }
+}
+
+#[derive(Deserialize)]
+struct Golden {
+    class: String,
+    params: Map<String, Value>,
+    distance: Option<GoldenDistance>,
+    #[serde(default)]
+    miner: Option<GoldenMiner>,
+    embeddings: Vec<Vec<f64>>,
+    labels: Vec<u64>,
+    #[serde(default)]
+    weights: Map<String, Value>,
+    #[serde(default)]
+    loss: f64,
+    #[serde(default)]
+    grad: Vec<Vec<f64>>,
+    #[serde(default)]
+    weight_grads: Map<String, Value>,
+    #[serde(default)]
+    tuples: Vec<Vec<usize>>,
+}
+
+#[derive(Deserialize)]
+struct GoldenDistance {
+    class: String,
+    #[serde(default = "yes")]
+    normalize_embeddings: bool,
+    #[serde(default = "two")]
+    p: f64,
+    #[serde(default = "one")]
+    power: f64,
+}
+
+#[derive(Deserialize)]
+struct GoldenMiner {
+    class: String,
+    params: Map<String, Value>,
+    distance: Option<String>,
+    tuples: Vec<Vec<usize>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn two() -> f64 {
+    2.0
+}
+
+impl GoldenDistance {
+    fn ours(&self) -> Distance {
+        let normalize = self.normalize_embeddings;
+        match self.class.as_str() {
+            "LpDistance" => Distance::Lp { p: self.p, power: self.power, normalize },
+            "CosineSimilarity" => Distance::Cosine,
+            "DotProductSimilarity" if normalize => Distance::Cosine,
+            "DotProductSimilarity" => Distance::Dot,
+            "SNRDistance" => Distance::Snr { normalize },
+            other => panic!("the reference's distance {other} is not known here"),
+        }
+    }
+}
+
+/// The distance that the reference calls so.
+fn named_distance(name: &str) -> Distance {
+    let normalize = name.contains("normalized");
+    let power = if name.contains("squared") { 2.0 } else { 1.0 };
+    match name {
+        _ if name.starts_with("lp2") => Distance::Lp { p: 2.0, power, normalize },
+        _ if name.starts_with("cosine") => Distance::Cosine,
+        other => panic!("the reference's distance {other} is not known here"),
+    }
+}
+
+fn matrix(rows: &[Vec<f64>]) -> Matrix {
+    Matrix::new(rows.concat(), [rows.len(), rows[0].len()])
+}
+
+/// The golden files of a kind: our own, the shared ones, and those of `VERISIM_GOLDEN`.
+fn files(kind: &str) -> Vec<PathBuf> {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = crate_folder.join("testdata");
+    let shared = crate_folder.join("../../../shared/golden");
+    let asked = std::env::var_os("VERISIM_GOLDEN").map(PathBuf::from);
+    let mut files = Vec::new();
+    for folder in [Some(own), Some(shared), asked].into_iter().flatten() {
+        let Ok(entries) = std::fs::read_dir(folder.join(kind)) else { continue };
+        files.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    files.retain(|path| path.extension().is_some_and(|it| it == "json"));
+    files.sort();
+    files
+}
+
+/// Compares numbers: within 1e-4 of the expected, or 1e-5 in all.
+fn differences(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
+    if found.len() != expected.len() {
+        return Some(format!("{what} has {} numbers, not {}", found.len(), expected.len()));
+    }
+    let wrong = found.iter().zip(expected).position(|(found, expected)| {
+        // Not `>`: a NaN is wrong, too.
+        !((found - expected).abs() <= 1e-5f64.max(1e-4 * expected.abs()))
+    })?;
+    Some(format!("{what} at {wrong}: {}, not {}", found[wrong], expected[wrong]))
+}
+
+fn check_tuple_loss(golden: &Golden, loss: &dyn TupleLoss) -> Vec<String> {
+    let embeddings = matrix(&golden.embeddings);
+    let relations = Relations::within(&golden.labels);
+    let batch = Batch {
+        embeddings: &embeddings,
+        references: None,
+        relations: &relations,
+        labels: Some(&golden.labels),
+    };
+    let distance = golden.distance.as_ref().map(GoldenDistance::ours);
+    let chosen = golden.miner.as_ref().map(|it| miner(&it.class, &Params(it.params.clone())));
+    let miner_distance = golden.miner.as_ref().and_then(|it| it.distance.as_deref());
+    let miner_distance = miner_distance.map(named_distance);
+    let parameters = loss.parameters(1);
+    let found = evaluate(
+        loss,
+        batch,
+        &Options {
+            distance: distance.as_ref(),
+            miner: chosen.as_ref(),
+            miner_distance: miner_distance.as_ref(),
+            parameters: &parameters,
+            ..Options::default()
+        },
+    );
+    let gradient = differences("gradient", found.embeddings.data(), &golden.grad.concat());
+    let mut problems = vec![differences("loss", &[found.value], &[golden.loss]), gradient];
+    if let (Some(chosen), Some(golden)) = (&chosen, &golden.miner) {
+        let looked_at = miner_distance.or_else(|| chosen.distance()).or(distance);
+        let scene = scene(batch, looked_at.unwrap_or_else(|| loss.distance()), &Reducer::Mean);
+        problems.push(other_tuples(&chosen.mine(&scene), &golden.tuples));
+    }
+    problems.into_iter().flatten().collect()
+}
+
+fn other_tuples(found: &Tuples, expected: &[Vec<usize>]) -> Option<String> {
+    let columns = |tuples: &Tuples| -> Vec<Vec<usize>> {
+        match tuples {
+            Tuples::Triplets(triplets) => {
+                (0..3).map(|part| triplets.iter().map(|it| it[part]).collect()).collect()
+            }
+            Tuples::Pairs(pairs) => [&pairs.mated, &pairs.non_mated]
+                .into_iter()
+                .flat_map(|pairs| [0, 1].map(|part| pairs.iter().map(|it| it[part]).collect()))
+                .collect(),
+        }
+    };
+    let found = columns(found);
+    (found != expected).then(|| format!("tuples are {found:?}, not {expected:?}"))
+}
+
+fn numbers(value: &Value) -> Vec<Vec<f64>> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+/// Rows of centers, whichever way the reference lays them.
+fn centers(name: &str, value: &Value) -> Matrix {
+    let rows = matrix(&numbers(value));
+    if name == "proxies" {
+        return rows;
+    }
+    Matrix::from_fn([rows.n_columns(), rows.n_rows()], |row, column| rows[(column, row)])
+}
+
+fn narrowed(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&value| value as f32).collect()
+}
+
+fn norms(rows: &Matrix) -> Vec<f64> {
+    rows.rows().map(|row| row.iter().map(|it| it * it).sum::<f64>().sqrt()).collect()
+}
+
+/// Value, gradient of the features and gradient of the centers.
+pub(crate) fn classify(
+    loss: &dyn ClassLoss,
+    features: &Matrix,
+    centers: &Matrix,
+    labels: &[usize],
+    parameters: &[f64],
+) -> (f64, Matrix, Matrix) {
+    let compared = Distance::Cosine.compare(features, Some(centers));
+    let [feature_norms, center_norms] = [features, centers].map(norms);
+    let needed = |norms: &[f64]| if loss.needs_norms() { narrowed(norms) } else { Vec::new() };
+    let slope = loss.evaluate(&ClassScene {
+        cosines: &narrowed(compared.values.data()),
+        n_centers: centers.n_rows(),
+        labels,
+        norms: &needed(&feature_norms),
+        center_norms: &needed(&center_norms),
+        sample_weights: None,
+        reducer: &loss.reducer(),
+        parameters,
+        state: &loss.state(),
+        seed: 0,
+    });
+    let gradient = Matrix::from_f32(&slope.cosines, compared.values.shape());
+    let (mut to_features, to_centers) = compared.backward(&gradient);
+    let mut to_centers = to_centers.unwrap();
+    let through_norms = |to: &mut Matrix, rows: &Matrix, norms: &[f64], slopes: &[f32]| {
+        for (index, &slope) in slopes.iter().enumerate() {
+            for (to, value) in to.row_mut(index).iter_mut().zip(rows.row(index)) {
+                *to += f64::from(slope) * value / norms[index].max(1e-12);
+            }
+        }
+    };
+    through_norms(&mut to_features, features, &feature_norms, &slope.norms);
+    through_norms(&mut to_centers, centers, &center_norms, &slope.center_norms);
+    (slope.value, to_features, to_centers)
+}
+
+fn check_class_loss(golden: &Golden, loss: &dyn ClassLoss) -> Vec<String> {
+    let (name, weights) = golden.weights.iter().next().unwrap();
+    let labels: Vec<usize> = golden.labels.iter().map(|&label| label as usize).collect();
+    let centers_of = |value: &Value| centers(name, value);
+    let rows = centers_of(weights);
+    let parameters = loss.parameters(rows.n_rows() / loss.centers_per_identity());
+    let (value, to_features, to_centers) =
+        classify(loss, &matrix(&golden.embeddings), &rows, &labels, &parameters);
+    let expected = centers_of(&golden.weight_grads[name]);
+    let problems = [
+        differences("loss", &[value], &[golden.loss]),
+        differences("gradient", to_features.data(), &golden.grad.concat()),
+        differences("weight gradient", to_centers.data(), expected.data()),
+    ];
+    problems.into_iter().flatten().collect()
+}
+
+fn read(path: &Path) -> Golden {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn check_files(kind: &str, check: impl Fn(&Golden) -> Vec<String>) {
+    let mut problems = Vec::new();
+    let files = files(kind);
+    for path in &files {
+        for problem in check(&read(path)) {
+            problems.push(format!("{}: {problem}", path.display()));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(!files.is_empty(), "there are no golden files of {kind}");
+}
+
+#[test]
+fn losses_agree_with_their_golden_files() {
+    check_files("losses", |golden| {
+        let params = Params(golden.params.clone());
+        if let Some(loss) = tuple_loss(&golden.class, &params) {
+            check_tuple_loss(golden, loss.as_ref())
+        } else if let Some(loss) = class_loss(&golden.class, &params) {
+            check_class_loss(golden, loss.as_ref())
+        } else {
+            vec![format!("the reference's loss {} is not known here", golden.class)]
+        }
+    });
+}
+
+#[test]
+fn miners_agree_with_their_golden_files() {
+    check_files("miners", |golden| {
+        let embeddings = matrix(&golden.embeddings);
+        let relations = Relations::within(&golden.labels);
+        let batch = Batch {
+            embeddings: &embeddings,
+            references: None,
+            relations: &relations,
+            labels: Some(&golden.labels),
+        };
+        let miner = miner(&golden.class, &Params(golden.params.clone()));
+        let distance = golden.distance.as_ref().map(GoldenDistance::ours);
+        let distance = distance.or_else(|| miner.distance()).unwrap_or(Distance::EUCLIDEAN);
+        let found = miner.mine(&scene(batch, distance, &Reducer::Mean));
+        other_tuples(&found, &golden.tuples).into_iter().collect()
+    });
+}

@@ -1,0 +1,9 @@
+//! Losses over pairs and triplets, one file each.
+
+#[cfg(test)]
+pub(crate) mod contract;
+mod contrastive;
+#[cfg(test)]
+mod tests;
+
+pub use self::contrastive::ContrastiveLoss;

@@ -1,0 +1,103 @@
+//! Pairs and triplets of a batch, as lists; it knows relations, no distances.
+
+use std::borrow::Cow;
+
+use super::relevance::Relations;
+
+/// An anchor, a reference that is mated with it and one that is not, by position.
+pub type Triplet = [usize; 3];
+
+/// Pairs of an anchor and a reference, by position.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pairs {
+    /// Mated pairs.
+    pub mated: Vec<[usize; 2]>,
+    /// Non-mated pairs.
+    pub non_mated: Vec<[usize; 2]>,
+}
+
+/// What a miner chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tuples {
+    /// Pairs.
+    Pairs(Pairs),
+    /// Triplets.
+    Triplets(Vec<Triplet>),
+}
+
+impl Pairs {
+    /// All pairs, by anchor, then by reference.
+    pub fn all(relations: &Relations) -> Self {
+        let anchors = 0..relations.n_anchors();
+        let mated =
+            anchors.clone().flat_map(|a| relations.mated(a).map(move |other| [a, other])).collect();
+        let non_mated =
+            anchors.flat_map(|a| relations.non_mated(a).map(move |other| [a, other])).collect();
+        Self { mated, non_mated }
+    }
+
+    /// The pairs of triplets; a pair that is in several of them is listed as often.
+    pub fn of_triplets(triplets: &[Triplet]) -> Self {
+        Self {
+            mated: triplets.iter().map(|&[anchor, mated, _]| [anchor, mated]).collect(),
+            non_mated: triplets.iter().map(|&[anchor, _, other]| [anchor, other]).collect(),
+        }
+    }
+}
+
+impl Tuples {
+    /// As pairs.
+    pub fn pairs(&self) -> Cow<'_, Pairs> {
+        match self {
+            Self::Pairs(pairs) => Cow::Borrowed(pairs),
+            Self::Triplets(triplets) => Cow::Owned(Pairs::of_triplets(triplets)),
+        }
+    }
+
+    /// As triplets: every mated pair with every non-mated pair of the same anchor.
+    pub fn triplets(&self) -> Cow<'_, [Triplet]> {
+        match self {
+            Self::Triplets(triplets) => Cow::Borrowed(triplets),
+            Self::Pairs(Pairs { mated, non_mated }) => {
+                let joined = mated.iter().flat_map(|&[anchor, positive]| {
+                    let same = non_mated.iter().filter(move |[other, _]| *other == anchor);
+                    same.map(move |&[_, negative]| [anchor, positive, negative])
+                });
+                Cow::Owned(joined.collect())
+            }
+        }
+    }
+}
+
+/// All triplets: by anchor, then by mated, then by non-mated reference.
+pub fn all_triplets(relations: &Relations) -> impl Iterator<Item = Triplet> {
+    (0..relations.n_anchors()).flat_map(move |anchor| {
+        relations.mated(anchor).flat_map(move |mated| {
+            relations.non_mated(anchor).map(move |other| [anchor, mated, other])
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_tuples_come_in_order() {
+        let relations = Relations::within(&[0, 1, 0]);
+        let pairs = Pairs::all(&relations);
+        assert_eq!(pairs.mated, [[0, 2], [2, 0]]);
+        assert_eq!(pairs.non_mated, [[0, 1], [1, 0], [1, 2], [2, 1]]);
+        assert_eq!(all_triplets(&relations).collect::<Vec<_>>(), [[0, 2, 1], [2, 0, 1]]);
+    }
+
+    #[test]
+    fn pairs_of_one_anchor_make_triplets_and_back() {
+        let pairs = Pairs { mated: vec![[0, 2], [2, 0]], non_mated: vec![[0, 1], [0, 3]] };
+        let tuples = Tuples::Pairs(pairs);
+        assert_eq!(*tuples.triplets(), [[0, 2, 1], [0, 2, 3]]);
+        let back = Tuples::Triplets(tuples.triplets().into_owned());
+        assert_eq!(back.pairs().mated, [[0, 2], [0, 2]]);
+        assert_eq!(back.pairs().non_mated, [[0, 1], [0, 3]]);
+    }
+}
