@@ -43,7 +43,9 @@ impl Params {
 
 #[derive(Deserialize)]
 struct Golden {
+    #[serde(default)]
     class: String,
+    #[serde(default)]
     params: Map<String, Value>,
     distance: Option<GoldenDistance>,
     #[serde(default)]
@@ -298,6 +300,9 @@ fn check_files(kind: &str, check: impl Fn(&Golden) -> Vec<String>) {
 fn losses_agree_with_their_golden_files() {
     check_files("losses", |golden| {
         let params = Params(golden.params.clone());
+        if golden.class.is_empty() {
+            return Vec::new();
+        }
         if let Some(loss) = tuple_loss(&golden.class, &params) {
             check_tuple_loss(golden, loss.as_ref())
         } else if let Some(loss) = class_loss(&golden.class, &params) {
