@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: check fmt typos deny lint test slow doc golden agreement bench bench-train bench-verify python
+.PHONY: check fmt typos deny lint test slow doc golden reference agreement bench bench-train bench-verify bench-losses python
 
 check: fmt typos deny lint test doc
 
@@ -31,16 +31,20 @@ slow:
 doc:
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 
-# Rewrites the golden values of the losses; look at the difference before you commit it.
-golden: python
-	$(PYTHON) reference/losses.py
+# Losses and miners beside the golden values of a folder: VERISIM_GOLDEN=DIR make golden.
+golden:
+	cargo test -p verisim-learn golden
+
+# Rewrites our golden values; look at the difference before you commit it.
+reference: python
+	for script in reference/losses_*.py reference/miners.py reference/distances.py; do $(PYTHON) $$script || exit 1; done
 
 # Whether exported models mean the same in ONNX Runtime; rewrites reference/onnx_agreement.json.
 agreement: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/onnx_agreement.py target/release/verisim
 
-bench: bench-train bench-verify
+bench: bench-train bench-verify bench-losses
 
 # Training steps of IResNet-18, here and in PyTorch, in turn; prints both and the ratio.
 bench-train: python
@@ -51,6 +55,11 @@ bench-train: python
 bench-verify: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/bench_verify.py target/release/verisim
+
+# Losses, forward and backward, here and in pytorch-metric-learning, in turn; prints both and the ratio.
+bench-losses: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/bench_losses.py target/release/verisim
 
 python: .venv/reference
 .venv/reference: reference/requirements.txt

@@ -1,63 +1,57 @@
-//! Losses that shape embeddings, one file each, and the choice among them by recipe.
+//! Losses that shape embeddings: the choice among them by recipe, and their way into a network.
 //!
-//! | loss | formula | paper | defaults from |
-//! |---|---|---|---|
-//! | [`ArcFaceLoss`] | `-log softmax(s cos(θ_y + m))` | Deng et al. 2019 | the paper: m 0.5, s 64 |
-//! | [`SoftmaxLoss`] | `-log softmax(W x + b)` | the classifier that the others must beat | |
-//! | [`ContrastiveLoss`] | `mean d_mated + mean (m - d_non-mated)₊` | Hadsell et al. 2006 | pytorch-metric-learning: m 1 |
-//! | [`TripletLoss`] | `mean (d_ap - d_an + m)₊` | Schroff et al. 2015 | the paper: m 0.2, squared distances |
+//! What is computed stands in [`crate::metric`]; here features and centers leave the device, and
+//! gradients come back to it.
 
-mod arcface;
-mod contrastive;
-mod softmax;
+pub mod config;
+pub mod kind;
+pub mod state;
 #[cfg(test)]
 mod tests;
-mod triplet;
 
-use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, TensorData};
 
-pub use self::arcface::{ArcFaceConfig, ArcFaceLoss};
-pub use self::contrastive::{ContrastiveConfig, ContrastiveLoss};
-pub use self::softmax::{SoftmaxConfig, SoftmaxLoss};
-pub use self::triplet::{Mining, TripletConfig, TripletLoss};
+pub use self::config::{LossConfig, Term, WeightedRegularizer};
+pub use self::kind::LossKind;
+pub use self::state::{InvalidState, LossState};
+
+use self::kind::Form;
 use crate::backbone::WeightSource;
+use crate::metric::InvalidLoss;
+use crate::metric::class::scene::{ClassLoss, ClassScene};
+use crate::metric::matrix::Matrix;
+use crate::metric::miner::Miner;
+use crate::metric::relevance::Relations;
+use crate::metric::scene::{Batch, Options, TupleLoss, evaluate, scene};
+use crate::ops::{carry, cosine};
+use crate::random::derive_seed;
 
-/// A loss's parameter that is out of range.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{parameter} is {found}, but must be {expected}")]
-pub struct InvalidLoss {
-    parameter: &'static str,
-    found: f64,
-    expected: &'static str,
+/// Deviation of the first centers where their length does not matter: their direction is random.
+const CENTER_DEVIATION: f32 = 0.01;
+/// Squared length below which a row has none that can be divided by.
+const MIN_SQUARED_NORM: f32 = 1e-24;
+
+/// A loss with what it learns.
+#[derive(Module, Debug)]
+pub struct Loss {
+    /// Centers of identities: `[n_centers, embedding_dim]`; none for a loss over tuples.
+    centers: Option<Param<Tensor<2>>>,
+    /// What else is learned: a bias, a boundary.
+    parameters: Option<Param<Tensor<1>>>,
+    /// The losses of a sum.
+    terms: Vec<Loss>,
+    #[module(skip)]
+    config: LossConfig,
 }
 
-impl InvalidLoss {
-    /// Accepts a finite value of at least `min` and below `below`.
-    pub(crate) fn check(
-        parameter: &'static str,
-        found: f64,
-        is_valid: bool,
-        expected: &'static str,
-    ) -> Result<(), Self> {
-        let is_valid = is_valid && found.is_finite();
-        if is_valid { Ok(()) } else { Err(Self { parameter, found, expected }) }
-    }
-}
-
-/// Which loss, and its parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum LossConfig {
-    /// Additive angular margin.
-    ArcFace(ArcFaceConfig),
-    /// Cross-entropy of a linear classifier.
-    Softmax(SoftmaxConfig),
-    /// Pairs: mated together, non-mated apart.
-    Contrastive(ContrastiveConfig),
-    /// Triplets: the positive nearer than the negative.
-    Triplet(TripletConfig),
+/// What a loss found in a batch.
+#[derive(Clone, Debug)]
+pub struct LossValue {
+    /// The loss: `[1]`.
+    pub loss: Tensor<1>,
+    /// Pairs or triplets that still pull, of a loss that has them.
+    pub n_active: Option<usize>,
 }
 
 impl LossConfig {
@@ -72,46 +66,38 @@ impl LossConfig {
         embedding_dim: usize,
         weights: &mut WeightSource,
     ) -> Result<Loss, InvalidLoss> {
-        let sizes = [embedding_dim, n_identities];
-        Ok(match self {
-            Self::ArcFace(config) => Loss::ArcFace(config.init(sizes, weights)?),
-            Self::Softmax(config) => Loss::Softmax(config.init(sizes, weights)),
-            Self::Contrastive(config) => Loss::Contrastive(config.init()?),
-            Self::Triplet(config) => Loss::Triplet(config.init()?),
-        })
+        self.check()?;
+        let mut loss =
+            Loss { centers: None, parameters: None, terms: Vec::new(), config: self.clone() };
+        let parameters = match self.kind.form() {
+            Form::Tuples(tuples) => tuples.parameters(n_identities),
+            Form::Classes(classes) => {
+                let n_centers = n_identities * classes.centers_per_identity();
+                let unit = (1.0 / embedding_dim.max(1) as f32).sqrt();
+                let deviation = if classes.needs_norms() { unit } else { CENTER_DEVIATION };
+                loss.centers = Some(weights.normal([n_centers, embedding_dim], deviation));
+                classes.parameters(n_identities)
+            }
+            Form::Sum(terms) => {
+                let init = |term: &Term| term.loss.init(n_identities, embedding_dim, weights);
+                loss.terms = terms.iter().map(init).collect::<Result<_, _>>()?;
+                Vec::new()
+            }
+        };
+        if !parameters.is_empty() {
+            let first = parameters.iter().map(|&value| value as f32).collect::<Vec<_>>();
+            let data = TensorData::new(first, [parameters.len()]);
+            loss.parameters = Some(Param::from_tensor(Tensor::from_data(data, weights.device())));
+        }
+        Ok(loss)
     }
-
-    /// Whether the loss compares the samples of a batch with each other, so that every batch needs
-    /// several images of an identity.
-    pub fn needs_mated_pairs(&self) -> bool {
-        matches!(self, Self::Contrastive(_) | Self::Triplet(_))
-    }
-}
-
-/// One of the losses, with its parameters.
-#[derive(Module, Debug)]
-pub enum Loss {
-    /// Additive angular margin.
-    ArcFace(ArcFaceLoss),
-    /// Cross-entropy of a linear classifier.
-    Softmax(SoftmaxLoss),
-    /// Pairs: mated together, non-mated apart.
-    Contrastive(ContrastiveLoss),
-    /// Triplets: the positive nearer than the negative.
-    Triplet(TripletLoss),
-}
-
-/// What a loss found in a batch.
-#[derive(Clone, Debug)]
-pub struct LossValue {
-    /// The mean loss: `[1]`, at least 0.
-    pub loss: Tensor<1>,
-    /// Pairs or triplets that still pull, of a loss that has them.
-    pub n_active: Option<usize>,
 }
 
 impl Loss {
     /// Loss of a batch.
+    ///
+    /// `state` is what the loss remembers from the batches before; `seed` is of the random choices of
+    /// those losses and miners that make any.
     ///
     /// # Shapes
     ///
@@ -120,44 +106,216 @@ impl Loss {
     ///
     /// # Panics
     ///
-    /// Panics if there is not one label for each row.
-    pub fn forward(&self, features: Tensor<2>, labels: &[u64]) -> LossValue {
+    /// Panics if there is not one label for each row, or if a loss that classifies does not know one.
+    pub fn forward(
+        &self,
+        features: Tensor<2>,
+        labels: &[u64],
+        state: &mut LossState,
+        seed: u64,
+    ) -> LossValue {
         assert_eq!(features.dims()[0], labels.len(), "not one label for each row of features");
-        match self {
-            Self::ArcFace(loss) => LossValue::of_samples(loss.forward(features, labels)),
-            Self::Softmax(loss) => LossValue::of_samples(loss.forward(features, labels)),
-            Self::Contrastive(loss) => loss.forward(features, labels),
-            Self::Triplet(loss) => loss.forward(features, labels),
+        let value = match self.config.kind.form() {
+            Form::Tuples(loss) => self.compare(loss, features.clone(), labels, state, seed),
+            Form::Classes(loss) => self.classify(loss, features.clone(), labels, state, seed),
+            Form::Sum(terms) => self.add(terms, features.clone(), labels, state, seed),
+        };
+        let value = self.regularized(value, features, labels);
+        state.n_steps += 1;
+        value
+    }
+
+    /// Centers of the identities, of a loss that has them: `[n_centers, embedding_dim]`.
+    pub fn centers(&self) -> Option<Tensor<2>> {
+        self.centers.as_ref().map(Param::val)
+    }
+
+    fn compare(
+        &self,
+        loss: &dyn TupleLoss,
+        features: Tensor<2>,
+        labels: &[u64],
+        state: &mut LossState,
+        seed: u64,
+    ) -> LossValue {
+        let rows = matrix(&features);
+        let bank = state.remember(self.config.memory, &rows, labels);
+        let (references, relations) = match bank {
+            Some(bank) => (Some(bank.references()), bank.relations(labels)),
+            None => (None, Relations::within(labels)),
+        };
+        let parameters = self.parameters.as_ref().map(|it| widened(it.val())).unwrap_or_default();
+        let batch = Batch {
+            embeddings: &rows,
+            references: references.as_ref(),
+            relations: &relations,
+            labels: Some(labels),
+        };
+        let found = evaluate(
+            loss,
+            batch,
+            &Options {
+                distance: self.config.distance.as_ref(),
+                reducer: self.config.reducer.as_ref(),
+                miner: self.config.miner.as_ref(),
+                miner_distance: self.config.miner_distance.as_ref(),
+                parameters: &parameters,
+                seed,
+            },
+        );
+        let mut value = with_gradient(constant(&features, found.value), features, found.embeddings.data());
+        if let Some(parameters) = &self.parameters {
+            value = with_gradient(value, parameters.val(), &found.parameters);
         }
+        LossValue { loss: value, n_active: found.n_active }
+    }
+
+    fn classify(
+        &self,
+        loss: &dyn ClassLoss,
+        features: Tensor<2>,
+        labels: &[u64],
+        state: &mut LossState,
+        seed: u64,
+    ) -> LossValue {
+        let centers = self.centers.as_ref().map(Param::val);
+        let centers = centers.unwrap_or_else(|| unreachable!("it was made with centers"));
+        let [n_centers, _] = centers.dims();
+        let n_identities = n_centers / loss.centers_per_identity();
+        let classes: Vec<usize> = labels
+            .iter()
+            .map(|&label| {
+                assert!(label < n_identities as u64, "label {label} of {n_identities} identities");
+                label as usize
+            })
+            .collect();
+        let cosines = cosine(features.clone(), centers.clone());
+        let lengths = loss.needs_norms().then(|| [norms(features.clone()), norms(centers)]);
+        let lengths_on_host = lengths.clone().map(|it| it.map(narrow)).unwrap_or_default();
+        let parameters = self.parameters.as_ref().map(|it| widened(it.val())).unwrap_or_default();
+        let sample_weights = self.config.miner.as_ref().map(|miner| {
+            self.sample_weights(miner, &matrix(&features), labels, seed)
+        });
+        let reducer = self.config.reducer.clone().unwrap_or_else(|| loss.reducer());
+        let slope = loss.evaluate(&ClassScene {
+            cosines: &narrow(cosines.clone()),
+            n_centers,
+            labels: &classes,
+            norms: &lengths_on_host[0],
+            center_norms: &lengths_on_host[1],
+            sample_weights: sample_weights.as_deref(),
+            reducer: &reducer,
+            parameters: &parameters,
+            state: state.numbers(|| loss.state()),
+            seed,
+        });
+        state.numbers = Some(slope.state);
+        let value = constant(&features, slope.value);
+        let mut value = value + carry_values(cosines, slope.cosines);
+        if let Some(lengths) = lengths {
+            for (length, slopes) in lengths.into_iter().zip([slope.norms, slope.center_norms]) {
+                if !slopes.is_empty() {
+                    value = value + carry_values(length, slopes);
+                }
+            }
+        }
+        if let Some(parameters) = &self.parameters {
+            value = with_gradient(value, parameters.val(), &slope.parameters);
+        }
+        LossValue { loss: value, n_active: None }
+    }
+
+    fn add(
+        &self,
+        terms: &[Term],
+        features: Tensor<2>,
+        labels: &[u64],
+        state: &mut LossState,
+        seed: u64,
+    ) -> LossValue {
+        let mut sum = LossValue { loss: constant(&features, 0.0), n_active: None };
+        state.terms.resize_with(terms.len(), LossState::default);
+        for (index, (term, loss)) in terms.iter().zip(&self.terms).enumerate() {
+            let seed = derive_seed(seed, index as u64);
+            let found = loss.forward(features.clone(), labels, &mut state.terms[index], seed);
+            sum.loss = sum.loss + found.loss * term.weight;
+            let counts = [sum.n_active, found.n_active];
+            sum.n_active = counts.into_iter().flatten().reduce(|one, other| one + other);
+        }
+        sum
+    }
+
+    /// How much each sample counts: how often a miner chose it, in shares of the most frequent.
+    fn sample_weights(&self, miner: &Miner, rows: &Matrix, labels: &[u64], seed: u64) -> Vec<f64> {
+        let relations = Relations::within(labels);
+        let batch = Batch {
+            embeddings: rows,
+            references: None,
+            relations: &relations,
+            labels: Some(labels),
+        };
+        let asked = self.config.miner_distance.or(self.config.distance);
+        let distance = asked.or_else(|| miner.distance()).unwrap_or(crate::metric::distance::Distance::Cosine);
+        let reducer = crate::metric::reducer::Reducer::Mean;
+        let mut scene = scene(batch, distance, &reducer);
+        scene.seed = seed;
+        miner.mine(&scene).shares(labels.len())
+    }
+
+    fn regularized(&self, value: LossValue, features: Tensor<2>, labels: &[u64]) -> LossValue {
+        let mut loss = value.loss;
+        let config = &self.config;
+        let terms = [
+            (&config.regularizers, Some(features), labels),
+            (&config.center_regularizers, self.centers(), &[]),
+        ];
+        for (regularizers, rows, labels) in terms {
+            let Some(rows) = rows.filter(|_| !regularizers.is_empty()) else { continue };
+            let on_host = matrix(&rows);
+            for it in regularizers {
+                let (found, mut gradient) = it.regularizer.evaluate(&on_host, labels);
+                gradient.scale(it.weight);
+                loss = loss + constant(&rows, found * it.weight);
+                loss = with_gradient(loss, rows.clone(), gradient.data());
+            }
+        }
+        LossValue { loss, ..value }
     }
 }
 
-impl LossValue {
-    fn of_samples(loss: Tensor<1>) -> Self {
-        Self { loss, n_active: None }
-    }
-
-    /// A loss of 0 that is still a function of the features, so that it has a gradient: zero.
-    fn nothing(features: Tensor<2>) -> Self {
-        Self { loss: (features * 0.0).sum(), n_active: Some(0) }
-    }
+fn constant(like: &Tensor<2>, value: f64) -> Tensor<1> {
+    Tensor::from_floats([value as f32], &like.device())
 }
 
-/// Labels as a column of class indices: `[batch, 1]`.
-fn class_indices(labels: &[u64], n_identities: usize, device: &Device) -> Tensor<2, Int> {
-    let indices: Vec<i64> = labels
-        .iter()
-        .map(|&label| {
-            assert!(label < n_identities as u64, "label {label} of {n_identities} identities");
-            label.cast_signed()
-        })
-        .collect();
-    let n = indices.len();
-    Tensor::from_data(TensorData::new(indices, [n, 1]), device)
+/// Adds to a loss the gradient by a tensor, which was found on the host.
+fn with_gradient<const D: usize>(
+    loss: Tensor<1>,
+    tensor: Tensor<D>,
+    gradient: &[f64],
+) -> Tensor<1> {
+    loss + carry_values(tensor, gradient.iter().map(|&value| value as f32).collect())
 }
 
-/// Mean cross-entropy of rows of logits.
-fn cross_entropy(logits: Tensor<2>, classes: Tensor<2, Int>) -> Tensor<1> {
-    let log_probability = burn::tensor::activation::log_softmax(logits, 1).gather(1, classes);
-    -log_probability.mean()
+fn carry_values<const D: usize>(tensor: Tensor<D>, gradient: Vec<f32>) -> Tensor<1> {
+    let data = TensorData::new(gradient, tensor.dims());
+    // Without derivatives: the gradient is a number like any other.
+    let gradient = Tensor::from_data(data, &tensor.device()).detach();
+    carry(tensor, gradient)
+}
+
+/// Length of each row: `[n, 1]`.
+fn norms(rows: Tensor<2>) -> Tensor<2> {
+    rows.square().sum_dim(1).clamp_min(MIN_SQUARED_NORM).sqrt()
+}
+
+fn narrow(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
+fn widened<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f32>().map(f64::from).collect()
+}
+
+fn matrix(rows: &Tensor<2>) -> Matrix {
+    Matrix::new(widened(rows.clone()), rows.dims())
 }

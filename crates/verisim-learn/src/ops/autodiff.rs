@@ -24,6 +24,13 @@ struct PRelu;
 #[derive(Debug)]
 struct BatchNorm;
 
+#[derive(Debug)]
+struct Cosine;
+
+/// A zero with a gradient that was found elsewhere.
+#[derive(Debug)]
+struct Carry;
+
 impl<B: NetGradients> Backward<B, 2> for Conv2d {
     type State = (FloatTensor<B>, FloatTensor<B>, Geometry);
 
@@ -81,6 +88,33 @@ impl<B: NetGradients> Backward<B, 3> for BatchNorm {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, gradient);
             }
+        }
+    }
+}
+
+impl<B: NetGradients> Backward<B, 2> for Cosine {
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let [features, centers] = ops.state;
+        let found = B::cosine_gradients(features, centers, gradient);
+        for (parent, gradient) in ops.parents.into_iter().zip(found) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: NetGradients> Backward<B, 1> for Carry {
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let [parent] = ops.parents;
+        if let Some(parent) = parent {
+            grads.register::<B>(parent.id, B::carried_gradient(ops.state, gradient));
         }
     }
 }
@@ -153,5 +187,25 @@ impl<B: NetOps + NetGradients, C: CheckpointStrategy> NetOps for Autodiff<B, C> 
         };
         // The statistics feed the running averages alone; no gradient flows through them.
         (output, FloatTensor::<Self>::new(mean), FloatTensor::<Self>::new(variance))
+    }
+
+    fn net_cosine(features: FloatTensor<Self>, centers: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [features.node(), centers.node()];
+        let (features, centers) = (features.into_primitive(), centers.into_primitive());
+        match Cosine.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                prep.finish([features.clone(), centers.clone()], B::net_cosine(features, centers))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::net_cosine(features, centers)),
+        }
+    }
+
+    fn net_carry(tensor: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        let node = tensor.node();
+        let (tensor, gradient) = (tensor.into_primitive(), gradient.into_primitive());
+        match Carry.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(gradient.clone(), B::net_carry(tensor, gradient)),
+            OpsKind::UnTracked(prep) => prep.finish(B::net_carry(tensor, gradient)),
+        }
     }
 }

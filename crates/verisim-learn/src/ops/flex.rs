@@ -8,7 +8,7 @@ use burn_flex::FlexTensor;
 use super::NetOps;
 use super::kernel::batch_norm::{self, Statistics};
 use super::kernel::conv::{self, ConvShape};
-use super::kernel::{depthwise, prelu, winograd};
+use super::kernel::{cosine, depthwise, prelu, winograd};
 
 /// Backward passes of [`NetOps`], for a back end without derivatives.
 pub(super) trait NetGradients: Backend {
@@ -44,6 +44,19 @@ pub(super) trait NetGradients: Backend {
         epsilon: f64,
         gradient: FloatTensor<Self>,
     ) -> [FloatTensor<Self>; 3];
+
+    /// Gradients of the features and of the centers.
+    fn cosine_gradients(
+        features: FloatTensor<Self>,
+        centers: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> [FloatTensor<Self>; 2];
+
+    /// The carried gradient, times that of the zero that carries it.
+    fn carried_gradient(
+        carried: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 }
 
 /// How the windows of a convolution lie.
@@ -129,6 +142,17 @@ impl NetOps for Flex {
         let Statistics { mean, variance } = statistics;
         (like(output, &input), tensor(mean, &[channels]), tensor(variance, &[channels]))
     }
+
+    fn net_cosine(features: FlexTensor, centers: FlexTensor) -> FlexTensor {
+        let [n, dim] = dims(&features);
+        let [n_centers, _] = dims(&centers);
+        let (features, centers) = (features.to_contiguous(), centers.to_contiguous());
+        tensor(cosine::forward(floats(&features), floats(&centers), dim), &[n, n_centers])
+    }
+
+    fn net_carry(_tensor: FlexTensor, _gradient: FlexTensor) -> FlexTensor {
+        tensor(vec![0.0], &[1])
+    }
 }
 
 impl NetGradients for Flex {
@@ -204,9 +228,31 @@ impl NetGradients for Flex {
         );
         [like(gradients.input, &input), like(gradients.gamma, &gamma), like(gradients.beta, &gamma)]
     }
+
+    fn cosine_gradients(
+        features: FlexTensor,
+        centers: FlexTensor,
+        gradient: FlexTensor,
+    ) -> [FlexTensor; 2] {
+        let [_, dim] = dims(&features);
+        let (features, centers) = (features.to_contiguous(), centers.to_contiguous());
+        let gradient = gradient.to_contiguous();
+        let [to_features, to_centers] =
+            cosine::backward(floats(&features), floats(&centers), dim, floats(&gradient));
+        [like(to_features, &features), like(to_centers, &centers)]
+    }
+
+    fn carried_gradient(carried: FlexTensor, gradient: FlexTensor) -> FlexTensor {
+        let factor = floats(&gradient.to_contiguous()).first().copied().unwrap_or(1.0);
+        if factor == 1.0 {
+            return carried;
+        }
+        let carried = carried.to_contiguous();
+        like(floats(&carried).iter().map(|value| value * factor).collect(), &carried)
+    }
 }
 
-fn dims(tensor: &FlexTensor) -> [usize; 4] {
+fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
     tensor.layout().shape().dims()
 }
 

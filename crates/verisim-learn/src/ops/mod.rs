@@ -16,6 +16,8 @@ use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
+use crate::backbone::l2_normalize;
+
 /// The operations, for Burn to route by device.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait NetOps: Backend {
@@ -42,6 +44,10 @@ pub(crate) trait NetOps: Backend {
         beta: FloatTensor<Self>,
         epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    fn net_cosine(features: FloatTensor<Self>, centers: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    fn net_carry(tensor: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// A batch normalization, and the statistics that it was done with.
@@ -140,6 +146,36 @@ pub(crate) fn batch_norm<const D: usize>(
         mean: Tensor::from_dispatch(mean),
         variance: Tensor::from_dispatch(variance),
     }
+}
+
+/// Cosine of each feature and each center; a row of zeros has cosines of 0, and no gradient.
+///
+/// # Shapes
+///
+/// - features: `[batch, dim]`, of any length
+/// - centers: `[n_centers, dim]`, of any length
+/// - output: `[batch, n_centers]`
+pub(crate) fn cosine(features: Tensor<2>, centers: Tensor<2>) -> Tensor<2> {
+    if !is_flex(&features.device()) {
+        return l2_normalize(features).matmul(l2_normalize(centers).transpose());
+    }
+    let (features, centers) = (features.into_dispatch(), centers.into_dispatch());
+    Tensor::from_dispatch(Dispatch::net_cosine(features, centers))
+}
+
+/// A zero whose gradient by `tensor` is `gradient`, which was found elsewhere.
+///
+/// # Shapes
+///
+/// - tensor, gradient: alike
+/// - output: `[1]`
+pub(crate) fn carry<const D: usize>(tensor: Tensor<D>, gradient: Tensor<D>) -> Tensor<1> {
+    if !is_flex(&tensor.device()) {
+        let product = (tensor * gradient).sum();
+        return product.clone() - product.detach();
+    }
+    let (tensor, gradient) = (tensor.into_dispatch(), gradient.into_dispatch());
+    Tensor::from_dispatch(Dispatch::net_carry(tensor, gradient))
 }
 
 /// Whether tensors of this device lie in plain memory, where the kernels reach them.

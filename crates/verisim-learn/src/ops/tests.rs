@@ -5,7 +5,8 @@ use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
-use super::{batch_norm, conv2d, depthwise_conv2d, is_flex, prelu};
+use super::{batch_norm, carry, conv2d, cosine, depthwise_conv2d, is_flex, prelu};
+use crate::backbone::l2_normalize;
 use crate::backbone::WeightSource;
 use crate::backbone::layer::host;
 
@@ -92,6 +93,24 @@ fn batch_norm_agrees_with_burn() {
     let ours = |input: Tensor<2>, gamma| batch_norm(input, gamma, beta(), 1e-5).output;
     let burns = |input: Tensor<2>, gamma| batch_norm_train(input, gamma, beta(), 1e-5).output;
     compare(run([8, 4], [4], ours), run([8, 4], [4], burns));
+}
+
+#[test]
+fn cosines_agree_with_burn() {
+    let burns = |features, centers| l2_normalize(features).matmul(l2_normalize(centers).transpose());
+    compare(run([5, 7], [9, 7], cosine), run([5, 7], [9, 7], burns));
+    compare(run([70, 16], [300, 16], cosine), run([70, 16], [300, 16], burns));
+}
+
+#[test]
+fn a_carried_gradient_arrives_times_that_of_its_zero() {
+    let (tensor, gradient) = (random([3, 4], 1), random([3, 4], 2).detach());
+    let zero = carry(tensor.clone(), gradient.clone());
+    assert_eq!(host(zero.clone()), [0.0]);
+    let grads = (zero * 3.0 + 5.0).backward();
+    assert_close("gradient", &host(tensor.grad(&grads).unwrap()), &host(gradient.clone() * 3.0));
+    let grads = carry(tensor.clone(), gradient.clone()).backward();
+    assert_eq!(host(tensor.grad(&grads).unwrap()), host(gradient));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::metrics::Record;
 use super::recipe::{InvalidRecipe, Recipe};
+use crate::loss::LossState;
 
 /// Checkpoints kept: the newest, and one to fall back on.
 const N_KEPT: usize = 2;
@@ -20,7 +21,7 @@ const N_KEPT: usize = 2;
 /// The folder that a run leaves its files in.
 ///
 /// ```text
-/// recipe.toml  metrics.jsonl  checkpoints/00000120/{model,optimizer}.bpk, state.json
+/// recipe.toml  metrics.jsonl  checkpoints/00000120/{model,optimizer}.bpk, loss.bin, state.json
 /// ```
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -49,6 +50,7 @@ struct State {
     data_digest: String,
     model_sha256: String,
     optimizer_sha256: String,
+    loss_sha256: String,
 }
 
 /// What a checkpoint holds.
@@ -59,6 +61,7 @@ pub struct Checkpoint {
     pub data_digest: String,
     model: ModuleRecord,
     optimizer: Bytes,
+    loss: LossState,
 }
 
 /// Why a run's folder cannot be used.
@@ -224,6 +227,7 @@ impl RunFolder {
         data_digest: &str,
         model: &M,
         optimizer: &ModuleOptimizer,
+        loss: &[u8],
     ) -> Result<(), CheckpointError> {
         let name = format!("{:08}", position.step);
         let place = self.file("checkpoints").join(&name);
@@ -242,10 +246,12 @@ impl RunFolder {
             data_digest: data_digest.to_owned(),
             model_sha256: sha256(&model),
             optimizer_sha256: sha256(&optimizer),
+            loss_sha256: sha256(loss),
         };
         let state = serde_json::to_vec_pretty(&state).map_err(io::Error::other);
         write_synced(&draft.join("model.bpk"), &model)?;
         write_synced(&draft.join("optimizer.bpk"), &optimizer)?;
+        write_synced(&draft.join("loss.bin"), loss)?;
         write_synced(&draft.join("state.json"), &state.map_err(failed("encode", &draft))?)?;
         if place.exists() {
             fs::remove_dir_all(&place).map_err(failed("remove", &place))?;
@@ -276,15 +282,18 @@ impl RunFolder {
             let bytes = read(name)?;
             let is_whole = sha256(&bytes) == expected;
             let damaged = || CheckpointError::Damaged { path: place.join(name) };
-            is_whole.then(|| Bytes::from_bytes_vec(bytes)).ok_or_else(damaged)
+            is_whole.then_some(bytes).ok_or_else(damaged)
         };
-        let model = ModuleRecord::from_bytes(checked("model.bpk", &state.model_sha256)?)
+        let model = Bytes::from_bytes_vec(checked("model.bpk", &state.model_sha256)?);
+        let model = ModuleRecord::from_bytes(model).map_err(mismatch(&place))?;
+        let loss = LossState::from_bytes(&checked("loss.bin", &state.loss_sha256)?)
             .map_err(mismatch(&place))?;
         Ok(Some(Checkpoint {
             position: state.position,
             data_digest: state.data_digest,
             model,
-            optimizer: checked("optimizer.bpk", &state.optimizer_sha256)?,
+            optimizer: Bytes::from_bytes_vec(checked("optimizer.bpk", &state.optimizer_sha256)?),
+            loss,
         }))
     }
 
@@ -304,20 +313,20 @@ impl RunFolder {
 }
 
 impl Checkpoint {
-    /// Puts the weights and the state of the optimizer back.
+    /// Puts the weights and the state of the optimizer back, and returns that of the loss.
     pub(crate) fn restore<M: Module>(
         self,
         model: M,
         optimizer: ModuleOptimizer,
         folder: &RunFolder,
-    ) -> Result<(M, ModuleOptimizer), CheckpointError> {
+    ) -> Result<(M, ModuleOptimizer, LossState), CheckpointError> {
         let model = model.try_load_record(self.model).map_err(mismatch(folder.path()))?;
         let optimizer = optimizer.from_bytes(self.optimizer).map_err(mismatch(folder.path()))?;
-        Ok((model, optimizer))
+        Ok((model, optimizer, self.loss))
     }
 }
 
-fn mismatch(path: &Path) -> impl Fn(RecordError) -> CheckpointError {
+fn mismatch<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> CheckpointError {
     move |error| CheckpointError::Mismatch { path: path.to_owned(), reason: error.to_string() }
 }
 

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod checkpoint;
+mod error;
 pub mod guard;
 pub mod metrics;
 mod movement;
@@ -18,10 +19,11 @@ pub mod trainer;
 pub mod validation;
 
 pub use self::checkpoint::{Checkpoint, CheckpointError, RunFolder};
+pub use self::error::TrainError;
 pub use self::guard::Warning;
 pub use self::metrics::{EpochRecord, StepRecord};
 pub use self::optimizer::OptimizerConfig;
 pub use self::recipe::{InvalidRecipe, Recipe};
 pub use self::schedule::ScheduleConfig;
-pub use self::trainer::{Observer, TrainError, Trained, Trainer};
+pub use self::trainer::{Observer, Trained, Trainer};
 pub use self::validation::{ValidationFigures, embed_chips};

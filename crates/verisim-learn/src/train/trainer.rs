@@ -9,16 +9,17 @@ use burn::tensor::{Device, Tensor, TensorData};
 use verisim_core::measure::Comparison;
 
 use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder};
+use super::error::TrainError;
 use super::guard::{self, Guard, Warning};
 use super::metrics::{EpochRecord, Record, StepRecord};
 use super::movement::relative_change;
 use super::optimizer::{clip, gradient_norm};
-use super::recipe::{InvalidRecipe, Recipe};
-use super::validation::{EmbedError, ValidationFigures, compare_all, embed_chips, measure};
-use crate::backbone::{Backbone, Dropout, InvalidBackbone, WeightSource};
+use super::recipe::Recipe;
+use super::validation::{ValidationFigures, compare_all, embed_chips, measure};
+use crate::backbone::{Backbone, Dropout, WeightSource};
 use crate::data::batch::{Batch, BatchPlan, read_ahead};
-use crate::data::{ChipSource, InvalidSplit, Split, UnreadableChip};
-use crate::loss::{InvalidLoss, Loss};
+use crate::data::{ChipSource, Split};
+use crate::loss::{Loss, LossState};
 use crate::random::derive_seed;
 use crate::sampler::SamplerConfig;
 
@@ -30,6 +31,7 @@ enum Stream {
     Batches,
     Augment,
     Dropout,
+    Loss,
 }
 
 /// A training run that is about to start, or to go on.
@@ -43,6 +45,8 @@ pub struct Trainer {
     classes: Vec<u64>,
     model: Model,
     optimizer: ModuleOptimizer,
+    /// What the loss remembers.
+    memory: LossState,
     position: Position,
 }
 
@@ -71,67 +75,6 @@ pub trait Observer {
     fn on_epoch(&mut self, record: &EpochRecord);
     /// Something is going wrong.
     fn on_warning(&mut self, warning: &Warning);
-}
-
-/// Why training cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrainError {
-    /// The recipe is out of range.
-    #[error(transparent)]
-    Recipe(#[from] InvalidRecipe),
-    /// The network is out of range.
-    #[error("backbone.{0}")]
-    Backbone(#[from] InvalidBackbone),
-    /// The loss is out of range.
-    #[error("loss.{0}")]
-    Loss(#[from] InvalidLoss),
-    /// The identities do not suffice.
-    #[error(transparent)]
-    Split(#[from] InvalidSplit),
-    /// The source's chips are not of the recipe's size.
-    #[error("the chips are {found}, but the recipe asks for {expected}")]
-    WrongSize {
-        /// Size of the chips.
-        found: String,
-        /// Size in the recipe.
-        expected: String,
-    },
-    /// A chip cannot be read.
-    #[error(transparent)]
-    Chip(#[from] UnreadableChip),
-    /// The run's folder cannot be used.
-    #[error(transparent)]
-    Folder(#[from] CheckpointError),
-    /// The run was trained on other data.
-    #[error(
-        "the data have changed since the run was begun: their digest is {found}, not {expected}"
-    )]
-    OtherData {
-        /// Digest of the data now.
-        found: String,
-        /// Digest noted in the checkpoint.
-        expected: String,
-    },
-    /// The loss is NaN or infinite.
-    #[error(
-        "the loss is {loss} at step {step}, so training cannot go on; lower the learning rate \
-         (optimizer.lr = {lr}), or shorten long gradients (clip_norm)"
-    )]
-    LossNotFinite {
-        /// The loss.
-        loss: f64,
-        /// Step of the run.
-        step: usize,
-        /// Learning rate of the recipe.
-        lr: f64,
-    },
-    /// The network's output has no direction.
-    #[error(transparent)]
-    Embed(#[from] EmbedError),
-    /// The thread that makes batches ended early.
-    #[error("the thread that makes batches ended before the epoch did")]
-    NoBatch,
 }
 
 impl Trainer {
@@ -168,8 +111,8 @@ impl Trainer {
             )?,
         };
         let optimizer = recipe.optimizer.init();
-        let position = Position::default();
-        Ok(Self { recipe, source, device, split, chips, classes, model, optimizer, position })
+        let (memory, position) = (LossState::default(), Position::default());
+        Ok(Self { recipe, source, device, split, chips, classes, model, optimizer, memory, position })
     }
 
     /// Goes on from a checkpoint.
@@ -188,7 +131,8 @@ impl Trainer {
             return Err(TrainError::OtherData { found, expected });
         }
         self.position = checkpoint.position.clone();
-        (self.model, self.optimizer) = checkpoint.restore(self.model, self.optimizer, folder)?;
+        (self.model, self.optimizer, self.memory) =
+            checkpoint.restore(self.model, self.optimizer, folder)?;
         Ok(self)
     }
 
@@ -258,7 +202,7 @@ impl Trainer {
             self.position = Position { epoch, step, ..Position::default() };
             if let Some(folder) = folder {
                 folder.append(&Record::Epoch(record))?;
-                folder.save(&self.position, &data_digest, &self.synced(), &self.optimizer)?;
+                self.save(folder, &data_digest)?;
             }
         }
         self.finish()
@@ -297,7 +241,7 @@ impl Trainer {
             folder.append(&Record::Step(record))?;
             let every = self.recipe.checkpoint_steps;
             if every > 0 && self.position.step.is_multiple_of(every) {
-                folder.save(&self.position, data_digest, &self.synced(), &self.optimizer)?;
+                self.save(folder, data_digest)?;
             }
         }
         Ok(())
@@ -330,7 +274,8 @@ impl Trainer {
         let classes: Vec<u64> = batch.labels.iter().map(|label| self.class(*label)).collect();
         let seed = derive_seed(self.seed(Stream::Dropout), step as u64);
         let features = self.model.backbone.forward(images, &mut Dropout::from_seed(seed));
-        let value = self.model.loss.forward(features, &classes);
+        let seed = derive_seed(self.seed(Stream::Loss), step as u64);
+        let value = self.model.loss.forward(features, &classes, &mut self.memory, seed);
         let loss = f64::from(value.loss.clone().into_scalar::<f32>());
         if !loss.is_finite() {
             return Err(TrainError::LossNotFinite { loss, step, lr: self.recipe.optimizer.lr() });
@@ -374,6 +319,11 @@ impl Trainer {
         if let Some(found) = batches.first().map(Vec::len).filter(|found| *found < wanted) {
             observer.on_warning(&Warning::SmallBatch { found, wanted });
         }
+    }
+
+    fn save(&self, folder: &RunFolder, data_digest: &str) -> Result<(), CheckpointError> {
+        let (model, state) = (self.synced(), self.memory.to_bytes());
+        folder.save(&self.position, data_digest, &model, &self.optimizer, &state)
     }
 
     /// The model with its running statistics up to date: Burn keeps the last update of each apart.

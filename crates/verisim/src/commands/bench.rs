@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use verisim_learn::bench::TrainingStep;
+use verisim_learn::bench::{LossStep, TrainingStep};
+use verisim_learn::loss::LossConfig;
 
 use super::Outcome;
 use crate::output::Printer;
@@ -14,6 +15,41 @@ use crate::output::Printer;
 pub(crate) enum BenchCommand {
     /// Training steps of IResNet-18 at 112x112: forward, backward and step
     Train(TrainBench),
+    /// A loss by itself: forward and backward on random features
+    Loss(LossBench),
+}
+
+/// A loss, and sizes of the batch.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  verisim bench loss --identities 256 --images 4 'kind = \"triplet\"'")]
+pub(crate) struct LossBench {
+    /// The loss, as in the [loss] table of a recipe
+    #[arg(value_name = "TOML")]
+    loss: String,
+
+    /// Identities that there are
+    #[arg(long, default_value_t = 64)]
+    identities: usize,
+
+    /// Pictures of each in the batch
+    #[arg(long, default_value_t = 4)]
+    images: usize,
+
+    /// Pictures of the batch in all, if not every identity is in it
+    #[arg(long)]
+    batch: Option<usize>,
+
+    /// Components of an embedding
+    #[arg(long, default_value_t = 128)]
+    dim: usize,
+
+    /// Steps that are timed; two before them are not
+    #[arg(long, default_value_t = 10)]
+    steps: usize,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Sizes of the benchmark.
@@ -49,22 +85,56 @@ struct TrainBenchDto {
 /// Steps that fill caches and memory pools before the clock runs.
 const WARM_UP: usize = 2;
 
+#[derive(Serialize)]
+struct LossBenchDto {
+    loss: String,
+    batch: usize,
+    identities: usize,
+    dim: usize,
+    threads: usize,
+    value: f32,
+    /// Median over the steps.
+    seconds_per_step: f64,
+    /// Largest amount of memory that the process held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_mb: Option<f64>,
+    /// The same before the first step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_before_mb: Option<f64>,
+}
+
 /// Runs the command.
 pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result<Outcome> {
-    let BenchCommand::Train(args) = command;
-    anyhow::ensure!(args.batch >= 2, "--batch is {}, but must be 2 or more", args.batch);
-    anyhow::ensure!(args.steps >= 1, "--steps is 0, but must be 1 or more");
-    let mut training = TrainingStep::iresnet18(args.batch);
+    match command {
+        BenchCommand::Train(args) => bench_train(args, printer),
+        BenchCommand::Loss(args) => bench_loss(args, printer),
+    }
+}
+
+/// Median seconds of the steps, and what the last one found.
+fn time(
+    steps: usize,
+    printer: &Printer,
+    mut run: impl FnMut() -> f32,
+) -> anyhow::Result<(f64, f32)> {
+    anyhow::ensure!(steps >= 1, "--steps is 0, but must be 1 or more");
     let mut seconds = Vec::new();
-    for step in 0..WARM_UP + args.steps {
+    let mut loss = 0.0;
+    for step in 0..WARM_UP + steps {
         let start = Instant::now();
-        let loss = training.run();
+        loss = run();
         let taken = start.elapsed().as_secs_f64();
-        printer.note(format_args!("step {step}: loss {loss:.4}, {taken:.3} s"));
+        printer.note(format_args!("step {step}: loss {loss:.4}, {taken:.4} s"));
         seconds.extend((step >= WARM_UP).then_some(taken));
     }
     seconds.sort_by(f64::total_cmp);
-    let seconds_per_step = seconds[seconds.len() / 2];
+    Ok((seconds[seconds.len() / 2], loss))
+}
+
+fn bench_train(args: &TrainBench, printer: &Printer) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(args.batch >= 2, "--batch is {}, but must be 2 or more", args.batch);
+    let mut training = TrainingStep::iresnet18(args.batch);
+    let (seconds_per_step, _) = time(args.steps, printer, || training.run())?;
     let dto = TrainBenchDto {
         network: "IResNet-18, 112x112",
         batch: args.batch,
@@ -81,6 +151,41 @@ pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result
         printer.data(format_args!(
             "{}, batch {}, {} threads: {:.3} s a step, {:.1} images/s{memory}",
             dto.network, dto.batch, dto.threads, seconds_per_step, dto.images_per_second
+        ))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn bench_loss(args: &LossBench, printer: &Printer) -> anyhow::Result<Outcome> {
+    let config: LossConfig = toml::from_str(&args.loss)
+        .map_err(|error| anyhow::anyhow!("the loss cannot be read: {}", error.message()))?;
+    for (flag, value) in [("identities", args.identities), ("images", args.images), ("dim", args.dim)] {
+        anyhow::ensure!(value >= 1, "--{flag} is 0, but must be 1 or more");
+    }
+    let batch = args.batch.unwrap_or(args.identities * args.images);
+    anyhow::ensure!(batch >= 1, "--batch is 0, but must be 1 or more");
+    let labels = (0..batch).map(|index| (index / args.images % args.identities) as u64).collect();
+    let memory_before_mb = peak_memory_mb();
+    let mut step = LossStep::new(&config, args.identities, labels, args.dim)?;
+    let (seconds_per_step, value) = time(args.steps, printer, || step.run())?;
+    let dto = LossBenchDto {
+        loss: args.loss.clone(),
+        batch,
+        identities: args.identities,
+        dim: args.dim,
+        threads: rayon::current_num_threads(),
+        value,
+        seconds_per_step,
+        peak_memory_mb: peak_memory_mb(),
+        memory_before_mb,
+    };
+    if args.json {
+        printer.json(&dto)?;
+    } else {
+        let memory = dto.peak_memory_mb.map(|mb| format!(", {mb:.0} MB")).unwrap_or_default();
+        printer.data(format_args!(
+            "{batch} x {}, {} identities, {} threads: loss {value:.4}, {:.2} ms a step{memory}",
+            dto.dim, dto.identities, dto.threads, 1e3 * seconds_per_step
         ))?;
     }
     Ok(Outcome::Done)

@@ -80,6 +80,27 @@ pub(crate) fn multiply<T: Number>(
     b: Matrix<'_, T>,
     mode: Output,
 ) {
+    multiply_on(gemm::Parallelism::None, out, out_stride, a, b, mode);
+}
+
+/// As [`multiply`], on all threads: for one large product.
+pub(crate) fn multiply_on_all_threads(
+    out: &mut [f32],
+    out_stride: usize,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+) {
+    multiply_on(gemm::Parallelism::Rayon(0), out, out_stride, a, b, Output::Replace);
+}
+
+fn multiply_on<T: Number>(
+    threads: gemm::Parallelism,
+    out: &mut [T],
+    out_stride: usize,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    mode: Output,
+) {
     let (m, k, n) = (a.n_rows, a.n_columns, b.n_columns);
     assert_eq!(b.n_rows, k, "inner sizes differ");
     assert!(out_stride >= n && (m - 1) * out_stride + n <= out.len(), "the product does not fit");
@@ -106,7 +127,7 @@ pub(crate) fn multiply<T: Number>(
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            threads,
         );
     }
 }

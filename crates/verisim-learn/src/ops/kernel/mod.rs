@@ -8,6 +8,7 @@
 
 pub(crate) mod batch_norm;
 pub(crate) mod conv;
+pub(crate) mod cosine;
 pub(crate) mod depthwise;
 pub(crate) mod gemm;
 pub(crate) mod prelu;
