@@ -1,0 +1,29 @@
+//! How much each anchor counts where a miner chose pairs or triplets, but the loss is one of whole rankings.
+
+use crate::metric::scene::Scene;
+use crate::metric::tuples::Tuples;
+
+/// How often each sample was chosen, as anchor, mated or non-mated, by the most often chosen; 1 for
+/// all without a miner.
+///
+/// A miner that chose nothing leaves 0 for all: there is nothing to learn.
+pub(super) fn weights(scene: &Scene<'_>) -> Vec<f64> {
+    let n = scene.batch.embeddings.n_rows();
+    let Some(tuples) = &scene.tuples else { return vec![1.0; n] };
+    let mut counts = vec![0usize; n];
+    // Positions of references are not positions of anchors unless the two are the same.
+    let n_parts = |all: usize| if scene.is_within() { all } else { 1 };
+    match tuples {
+        Tuples::Triplets(triplets) => {
+            let parts = triplets.iter().flat_map(|triplet| &triplet[..n_parts(3)]);
+            parts.for_each(|&position| counts[position] += 1);
+        }
+        Tuples::Pairs(pairs) => {
+            let all = pairs.mated.iter().chain(&pairs.non_mated);
+            let parts = all.flat_map(|pair| &pair[..n_parts(2)]);
+            parts.for_each(|&position| counts[position] += 1);
+        }
+    }
+    let most = counts.iter().max().map_or(1, |&most| most.max(1)) as f64;
+    counts.into_iter().map(|count| count as f64 / most).collect()
+}
