@@ -6,7 +6,7 @@ use crate::metric::class::scene::ClassLoss;
 use crate::metric::compat::Compat;
 use crate::metric::loss::{
     ContrastiveLoss, DynamicSoftMarginLoss, FastApLoss, HistogramLoss, InstanceLoss,
-    LearnedBoundary, MarginLoss, PnpLoss, PnpVariant, RankedListLoss, SmoothApLoss,
+    LearnedBoundary, ManifoldLoss, MarginLoss, PnpLoss, PnpVariant, RankedListLoss, SmoothApLoss,
     TupletMarginLoss, VicRegLoss,
 };
 use crate::metric::miner::{AllPairs, Miner};
@@ -39,6 +39,16 @@ pub(super) fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLo
         "InstanceLoss" => Box::new(InstanceLoss {
             gamma: params.number("gamma", 64.0),
             compat: Some(Compat::Pml),
+        }),
+        // Where the caller gives the proxy of each sample: its label.
+        "ManifoldLoss" => Box::new(ManifoldLoss {
+            dim: params.count("l", 0),
+            n_proxies: params.count("K", 50),
+            intrinsic: 1.0,
+            context: params.number("lambdaC", 1.0),
+            alpha: params.number("alpha", 0.8),
+            margin: params.number("margin", 5e-4),
+            seed: 0,
         }),
         "MarginLoss" => Box::new(margin_loss(params)),
         "PNPLoss" => Box::new(PnpLoss {

@@ -86,7 +86,9 @@ impl TupleLoss for DynamicSoftMarginLoss {
         for node in 1..weights.len() {
             weights[node] += weights[node - 1];
         }
-        weights.iter_mut().for_each(|weight| *weight /= n);
+        for weight in &mut weights {
+            *weight /= n;
+        }
         let value = weights.iter().zip(&all.violations).map(|(weight, sum)| weight * sum / n).sum();
         let sign = scene.distance.sign();
         values.par_rows_mut().enumerate().for_each(|(anchor, row)| {
@@ -163,6 +165,8 @@ fn each_triplet(
     }
     let others: Vec<usize> = scene.batch.relations.non_mated(anchor).collect();
     for mated in scene.batch.relations.mated(anchor) {
-        others.iter().for_each(|&other| with(mated, other));
+        for &other in &others {
+            with(mated, other);
+        }
     }
 }

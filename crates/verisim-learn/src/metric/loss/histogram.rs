@@ -71,7 +71,9 @@ impl TupleLoss for HistogramLoss {
         };
         let density = |pairs: &[(usize, usize)]| -> Vec<f64> {
             let mut counts = vec![0.0; bins.n_nodes()];
-            pairs.iter().for_each(|pair| place(pair).add_to(&mut counts));
+            for pair in pairs {
+                place(pair).add_to(&mut counts);
+            }
             counts.iter().map(|count| count / pairs.len() as f64).collect()
         };
         let (of_mated, of_others) = (density(&mated), density(&non_mated));

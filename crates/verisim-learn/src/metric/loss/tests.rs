@@ -1,6 +1,8 @@
 //! Every loss over tuples, held to the contract of all.
 
-use super::contract::{check, degenerate_batches_are_finite, order_does_not_matter};
+use super::contract::{
+    check, degenerate_batches_are_finite, gradients_agree_with_differences, order_does_not_matter,
+};
 use super::*;
 use crate::metric::compat::Compat;
 
@@ -43,6 +45,25 @@ fn histogram_keeps_the_contract() {
 #[test]
 fn instance_keeps_the_contract() {
     check("instance", &InstanceLoss { gamma: 5.0, compat: None });
+}
+
+/// Its proxies are as long as the embeddings, which are not equally long in all clauses.
+#[test]
+fn manifold_keeps_the_contract() {
+    let loss = |dim| ManifoldLoss {
+        dim,
+        n_proxies: 4,
+        intrinsic: 2.0,
+        context: 1.5,
+        alpha: 0.8,
+        margin: 0.1,
+        seed: 3,
+    };
+    gradients_agree_with_differences("manifold", &loss(5));
+    order_does_not_matter("manifold", &loss(5));
+    degenerate_batches_are_finite("manifold", &loss(3));
+    let one_proxy = ManifoldLoss { n_proxies: 1, ..loss(3) };
+    degenerate_batches_are_finite("manifold with one proxy", &one_proxy);
 }
 
 #[test]

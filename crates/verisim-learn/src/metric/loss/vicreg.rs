@@ -26,8 +26,8 @@ use crate::metric::{InvalidLoss, require};
 /// other views of a sample, `s` is the mean over them, and then over all samples that have any, and
 /// `Z' = Z` in the rest.
 ///
-/// Bardes et al., *VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning*,
-/// ICLR 2022, <https://arxiv.org/abs/2105.04906>.
+/// Bardes et al., *`VICReg`: Variance-Invariance-Covariance Regularization for Self-Supervised
+/// Learning*, ICLR 2022, <https://arxiv.org/abs/2105.04906>.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VicRegLoss {
