@@ -25,8 +25,7 @@ use crate::metric::{InvalidLoss, require};
 /// batch-hard miner does.
 ///
 /// The authors keep a running histogram, of which each batch renews a hundredth. A loss has no memory
-/// here: the histogram is that of the batch, which is what theirs is at the first step, and the
-/// quantiles that a loss over all triplets needs are well known from one batch.
+/// here: the histogram is that of the batch, which is what theirs is at the first step.
 ///
 /// Zhang and Rusinkiewicz, *Learning Local Descriptors With a CDF-Based Dynamic Soft Margin*, ICCV 2019,
 /// <https://openaccess.thecvf.com/content_ICCV_2019/html/Zhang_Learning_Local_Descriptors_With_a_CDF-Based_Dynamic_Soft_Margin_ICCV_2019_paper.html>.

@@ -30,7 +30,7 @@ use crate::metric::{InvalidLoss, require};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HistogramLoss {
-    /// Width of a bin, in `(0, 2]`; 0.02, that is 100 bins, in pytorch-metric-learning.
+    /// Width of a bin, in `[1e-6, 2]`; 0.02, that is 100 bins, in pytorch-metric-learning.
     #[serde(default = "library_width")]
     pub bin_width: f64,
     /// `pml`: only the pairs of anchors that have both mated and non-mated ones; two samples that are
@@ -45,8 +45,8 @@ fn library_width() -> f64 {
 
 impl TupleLoss for HistogramLoss {
     fn check(&self) -> Result<(), InvalidLoss> {
-        let in_range = self.bin_width > 0.0 && self.bin_width <= 2.0;
-        require("bin_width", self.bin_width, in_range, "above 0, at most 2")
+        let in_range = (1e-6..=2.0).contains(&self.bin_width);
+        require("bin_width", self.bin_width, in_range, "in [1e-6, 2]")
     }
 
     fn distance(&self) -> Distance {

@@ -26,8 +26,8 @@ const MIN_SINE_SQUARED: f64 = 1e-12;
 /// over the non-mated references `n` of the anchor; 0 if there are none. The margin is a slack: mated
 /// pairs nearer than `m` are pushed to it rather than on top of each other, so that the loss does not
 /// fit the samples that are easiest by accident. A pair that a miner chose several times counts as
-/// often. Made for cosines; a distance `d` is taken as the cosine `1 - d`, and values outside `[-1, 1]`
-/// as their ends.
+/// often. Made for cosines; a distance `d` is taken as the cosine `1 - d`, and a mated pair beyond -1
+/// does not pull.
 ///
 /// Yu and Tao, *Deep Metric Learning with Tuplet Margin Loss*, ICCV 2019,
 /// <https://openaccess.thecvf.com/content_ICCV_2019/html/Yu_Deep_Metric_Learning_With_Tuplet_Margin_Loss_ICCV_2019_paper.html>.
@@ -68,7 +68,7 @@ impl TupleLoss for TupletMarginLoss {
     fn evaluate(&self, scene: &Scene<'_>) -> Slope {
         let pairs = scene.pairs();
         let cosine = |anchor: usize, reference: usize| {
-            similarity(scene.distance, scene.values()[(anchor, reference)]).clamp(-1.0, 1.0)
+            similarity(scene.distance, scene.values()[(anchor, reference)])
         };
         let mut others = vec![Vec::new(); scene.batch.embeddings.n_rows()];
         pairs.non_mated.iter().for_each(|&[anchor, other]| others[anchor].push(other));
@@ -112,11 +112,12 @@ impl TupleLoss for TupletMarginLoss {
 impl TupletMarginLoss {
     /// `cos(θ - m)`, and its change with `cos θ`.
     fn slack(&self, cosine: f64) -> (f64, f64) {
+        let (inside, cosine) = (cosine.abs() <= 1.0, cosine.clamp(-1.0, 1.0));
         let sine = (1.0 - cosine * cosine).max(0.0).sqrt();
         let (sine_m, cosine_m) = self.margin.sin_cos();
         // sin(θ - m) / sin θ, which has no limit where the angle has no direction.
         let slope = cosine_m - sine_m * cosine / sine.max(MIN_SINE_SQUARED.sqrt());
-        (cosine * cosine_m + sine * sine_m, slope)
+        (cosine * cosine_m + sine * sine_m, if inside { slope } else { 0.0 })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::metric::{InvalidLoss, require};
 /// c = 1/d Σ_{k≠l} cov_kl²
 /// ```
 ///
-/// with variances and covariances over `n - 1`; a view of one sample has neither. Labels, distances
+/// as in the authors' code, with variances and covariances over `n - 1`; a view of one sample has neither. Labels, distances
 /// and reductions have no part in it. If one view is longer, its last samples have no partner in `s`.
 ///
 /// A batch against itself has no second view: there, the other samples of the same identity are the
