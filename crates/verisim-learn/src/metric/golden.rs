@@ -12,7 +12,7 @@ use super::class::scene::{ClassLoss, ClassScene};
 use super::distance::Distance;
 use super::matrix::Matrix;
 use super::reducer::Reducer;
-use super::relevance::Relations;
+use super::relevance::{Relations, SameLabel};
 use super::scene::{Batch, Options, TupleLoss, evaluate, scene};
 use super::tuples::Tuples;
 
@@ -33,6 +33,11 @@ impl Params {
     /// Yes or no.
     pub(crate) fn flag(&self, name: &str, default: bool) -> bool {
         self.0.get(name).and_then(Value::as_bool).unwrap_or(default)
+    }
+
+    /// Whether there is a value, other than none.
+    pub(crate) fn given(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !value.is_null())
     }
 
     /// A word.
@@ -58,6 +63,10 @@ struct Golden {
     loss: f64,
     #[serde(default)]
     grad: Vec<Vec<f64>>,
+    /// A second view of the same samples, if the loss compares with one.
+    references: Option<Vec<Vec<f64>>>,
+    #[serde(default)]
+    reference_grad: Vec<Vec<f64>>,
     #[serde(default)]
     weight_grads: Map<String, Value>,
     #[serde(default)]
@@ -154,10 +163,17 @@ fn differences(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
 
 fn check_tuple_loss(golden: &Golden, loss: &dyn TupleLoss) -> Vec<String> {
     let embeddings = matrix(&golden.embeddings);
-    let relations = Relations::within(&golden.labels);
+    let references = golden.references.as_deref().map(matrix);
+    let relations = match references {
+        Some(_) => Relations::new(
+            [golden.labels.len(); 2],
+            &SameLabel { anchors: &golden.labels, references: &golden.labels },
+        ),
+        None => Relations::within(&golden.labels),
+    };
     let batch = Batch {
         embeddings: &embeddings,
-        references: None,
+        references: references.as_ref(),
         relations: &relations,
         labels: Some(&golden.labels),
     };
@@ -165,7 +181,7 @@ fn check_tuple_loss(golden: &Golden, loss: &dyn TupleLoss) -> Vec<String> {
     let chosen = golden.miner.as_ref().map(|it| miner(&it.class, &Params(it.params.clone())));
     let miner_distance = golden.miner.as_ref().and_then(|it| it.distance.as_deref());
     let miner_distance = miner_distance.map(named_distance);
-    let parameters = loss.parameters(1);
+    let parameters: Vec<f64> = golden.weights.values().flat_map(flat).collect();
     let found = evaluate(
         loss,
         batch,
@@ -179,6 +195,14 @@ fn check_tuple_loss(golden: &Golden, loss: &dyn TupleLoss) -> Vec<String> {
     );
     let gradient = differences("gradient", found.embeddings.data(), &golden.grad.concat());
     let mut problems = vec![differences("loss", &[found.value], &[golden.loss]), gradient];
+    let to_references = found.references.as_ref().map_or(&[][..], Matrix::data);
+    problems.push(differences(
+        "reference gradient",
+        to_references,
+        &golden.reference_grad.concat(),
+    ));
+    let to_parameters: Vec<f64> = golden.weight_grads.values().flat_map(flat).collect();
+    problems.push(differences("parameter gradient", &found.parameters, &to_parameters));
     if let (Some(chosen), Some(golden)) = (&chosen, &golden.miner) {
         let looked_at = miner_distance.or_else(|| chosen.distance()).or(distance);
         let scene = scene(batch, looked_at.unwrap_or_else(|| loss.distance()), &Reducer::Mean);
@@ -201,6 +225,14 @@ fn other_tuples(found: &Tuples, expected: &[Vec<usize>]) -> Option<String> {
     };
     let found = columns(found);
     (found != expected).then(|| format!("tuples are {found:?}, not {expected:?}"))
+}
+
+/// The numbers of nested lists, in order.
+fn flat(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(flat).collect(),
+        other => vec![other.as_f64().unwrap()],
+    }
 }
 
 fn numbers(value: &Value) -> Vec<Vec<f64>> {

@@ -1,6 +1,6 @@
 //! What a loss over pairs or triplets sees, and what it answers; it does not know which loss.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use super::distance::{Compared, Distance};
 use super::matrix::Matrix;
@@ -84,8 +84,8 @@ pub struct Scene<'a> {
     pub parameters: &'a [f64],
     /// Seed of random choices.
     pub seed: u64,
-    compared: OnceCell<Compared>,
-    between_references: OnceCell<Compared>,
+    compared: OnceLock<Compared>,
+    between_references: OnceLock<Compared>,
 }
 
 /// The value of a loss, and how it changes.
@@ -198,8 +198,8 @@ pub fn scene<'a>(batch: Batch<'a>, distance: Distance, reducer: &'a Reducer) -> 
         tuples: None,
         parameters: &[],
         seed: 0,
-        compared: OnceCell::new(),
-        between_references: OnceCell::new(),
+        compared: OnceLock::new(),
+        between_references: OnceLock::new(),
     }
 }
 

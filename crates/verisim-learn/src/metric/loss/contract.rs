@@ -23,12 +23,8 @@ pub(crate) fn clustered(labels: &[u64], dim: usize, spread: f64, seed: u64) -> M
 /// The loss of a batch against itself.
 pub(crate) fn within(loss: &dyn TupleLoss, rows: &Matrix, labels: &[u64]) -> Evaluation {
     let relations = Relations::within(labels);
-    let batch = Batch {
-        embeddings: rows,
-        references: None,
-        relations: &relations,
-        labels: Some(labels),
-    };
+    let batch =
+        Batch { embeddings: rows, references: None, relations: &relations, labels: Some(labels) };
     let n_identities = labels.iter().max().map_or(0, |&max| max as usize + 1);
     let parameters = loss.parameters(n_identities);
     evaluate(loss, batch, &Options { parameters: &parameters, ..Options::default() })
@@ -66,7 +62,8 @@ pub(crate) fn check(name: &str, loss: &dyn TupleLoss) {
     degenerate_batches_are_finite(name, loss);
 }
 
-fn gradients_agree_with_differences(name: &str, loss: &dyn TupleLoss) {
+/// Checks the gradients of all that a loss is a function of; embeddings are 5 long.
+pub(crate) fn gradients_agree_with_differences(name: &str, loss: &dyn TupleLoss) {
     let step = 1e-6;
     let close = |what: &str, found: f64, slope: f64| {
         let allowed = 1e-5 * slope.abs().max(1.0);
@@ -124,11 +121,15 @@ fn parameters_agree_with_differences(name: &str, loss: &dyn TupleLoss, rows: &Ma
             run(&parameters).value
         };
         let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
-        assert!((found - slope).abs() <= 1e-5 * slope.abs().max(1.0), "{name}: {found}, not {slope}");
+        assert!(
+            (found - slope).abs() <= 1e-5 * slope.abs().max(1.0),
+            "{name}: {found}, not {slope}"
+        );
     }
 }
 
-fn order_does_not_matter(name: &str, loss: &dyn TupleLoss) {
+/// Checks that another order of a batch changes neither value nor gradients.
+pub(crate) fn order_does_not_matter(name: &str, loss: &dyn TupleLoss) {
     let rows = clustered(&LABELS, 5, 0.6, 3);
     let order = [5, 2, 7, 0, 8, 1, 6, 3, 4];
     let shuffled = Matrix::new(
@@ -146,7 +147,8 @@ fn order_does_not_matter(name: &str, loss: &dyn TupleLoss) {
     }
 }
 
-fn degenerate_batches_are_finite(name: &str, loss: &dyn TupleLoss) {
+/// Checks that equal, zero, opposite and huge embeddings give finite numbers; embeddings are 3 long.
+pub(crate) fn degenerate_batches_are_finite(name: &str, loss: &dyn TupleLoss) {
     let equal = Matrix::new([1.0, 2.0, -1.0].repeat(4), [4, 3]);
     let zeros = Matrix::zeros([4, 3]);
     let with_zero =
