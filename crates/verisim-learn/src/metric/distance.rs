@@ -126,7 +126,9 @@ impl Distance {
             Self::Snr { .. } => {
                 let mut values = squared_distances(a, b);
                 values.par_rows_mut().zip(signals(a)).for_each(|(row, signal)| {
-                    row.iter_mut().for_each(|value| *value /= signal);
+                    for value in row {
+                        *value /= signal;
+                    }
                 });
                 values
             }
