@@ -28,10 +28,13 @@ pub(super) fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLo
             beta: params.number("beta", 50.0),
             base: params.number("base", 0.5),
         }),
-        "CircleLoss" => Box::new(CircleLoss {
+        "CircleLoss" | "CircleLossExact" => Box::new(CircleLoss {
             margin: params.number("m", 0.4),
             scale: params.number("gamma", 80.0),
-            weights: CircleWeights::Constant,
+            weights: match class {
+                "CircleLoss" => CircleWeights::Constant,
+                _ => CircleWeights::Exact,
+            },
         }),
         "LiftedStructureLoss" => Box::new(LiftedStructureLoss {
             mated_margin: params.number("pos_margin", 0.0),
@@ -45,6 +48,9 @@ pub(super) fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLo
             temperature: params.number("temperature", 0.07),
             compat: Some(NtxentCompat::PmlDouble),
         }),
+        "NtxentLoss" => {
+            Box::new(NtxentLoss { temperature: params.number("temperature", 0.07), compat: None })
+        }
         "SupConLoss" => Box::new(SupConLoss { temperature: params.number("temperature", 0.1) }),
         "SignalToNoiseRatioContrastiveLoss" => Box::new(SnrContrastiveLoss {
             mated_margin: params.number("pos_margin", 0.0),

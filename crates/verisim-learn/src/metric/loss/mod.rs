@@ -7,6 +7,8 @@ mod contrastive;
 mod generalized_lifted_structure;
 mod intra_pair_variance;
 mod lifted_structure;
+#[cfg(test)]
+mod mined_tests;
 mod multi_similarity;
 mod neighbors;
 mod ntxent;
