@@ -47,16 +47,16 @@ impl TupleLoss for GeneralizedLiftedStructureLoss {
     }
 
     fn evaluate(&self, scene: &Scene<'_>) -> Slope {
-        let distance = scene.distance;
+        let sign = scene.distance.sign();
         by_row(scene, &relations(scene), |row| {
             let [mated, non_mated] = row.log_sums(
                 None,
-                |value| distance.margin(value, self.mated_margin),
-                |value| distance.margin(self.margin, value),
+                |value| sign * (value - self.mated_margin),
+                |value| sign * (self.margin - value),
             );
             let excess = mated.value_or(0.0) + non_mated.value_or(0.0);
-            let sign = if excess > 0.0 { distance.sign() } else { 0.0 };
-            row.scale(sign * mated.share, -sign * non_mated.share);
+            let slope = if excess > 0.0 { sign } else { 0.0 };
+            row.scale(slope * mated.share, -slope * non_mated.share);
             excess.max(0.0)
         })
     }

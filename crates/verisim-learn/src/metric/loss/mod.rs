@@ -4,6 +4,7 @@ mod circle;
 #[cfg(test)]
 pub(crate) mod contract;
 mod contrastive;
+mod exp;
 mod generalized_lifted_structure;
 mod intra_pair_variance;
 mod lifted_structure;

@@ -65,14 +65,14 @@ impl TupleLoss for MultiSimilarityLoss {
 
     fn evaluate(&self, scene: &Scene<'_>) -> Slope {
         let Self { alpha, beta, base } = *self;
-        let distance = scene.distance;
+        let sign = scene.distance.sign();
         by_row(scene, &relations(scene), |row| {
             let [mated, non_mated] = row.log_sums(
                 Some(0.0),
-                |value| alpha * distance.margin(value, base),
-                |value| beta * distance.margin(base, value),
+                |value| alpha * sign * (value - base),
+                |value| beta * sign * (base - value),
             );
-            row.scale(distance.sign() * mated.share, -distance.sign() * non_mated.share);
+            row.scale(sign * mated.share, -sign * non_mated.share);
             mated.value / alpha + non_mated.value / beta
         })
     }

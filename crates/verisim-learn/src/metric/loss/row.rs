@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
+use super::exp::{WIDTH, exp_of_negative};
 use crate::metric::matrix::Matrix;
 use crate::metric::relevance::{Relation, Relations};
 use crate::metric::scene::{Scene, Slope};
+use crate::ops::kernel::simd::vectorized;
 
 /// What one anchor is compared with.
 pub(super) struct Row<'a> {
@@ -53,29 +55,45 @@ impl Row<'_> {
         mated: impl Fn(f64) -> f64,
         non_mated: impl Fn(f64) -> f64,
     ) -> [LogSum; 2] {
-        let mut max = [start.unwrap_or(f64::NEG_INFINITY); 2];
-        for ((slope, &value), relation) in
-            self.slopes.iter_mut().zip(self.values).zip(self.relations)
-        {
-            let (kind, term) = match relation {
-                Relation::Mated => (0, mated(value)),
-                Relation::NonMated => (1, non_mated(value)),
-                Relation::Ignored => continue,
-            };
-            *slope = term;
-            max[kind] = max[kind].max(term);
-        }
-        let mut sums = max.map(|max| start.map_or(0.0, |start| (start - max).exp()));
-        for (slope, relation) in self.slopes.iter_mut().zip(self.relations) {
-            let kind = match relation {
-                Relation::Mated => 0,
-                Relation::NonMated => 1,
-                Relation::Ignored => continue,
-            };
-            *slope = (*slope - max[kind]).exp();
-            sums[kind] += *slope;
-        }
-        [LogSum::new(max[0], sums[0]), LogSum::new(max[1], sums[1])]
+        let start = start.unwrap_or(f64::NEG_INFINITY);
+        let (relations, values) = (self.relations, self.values);
+        let slopes = &mut *self.slopes;
+        vectorized(
+            #[inline(always)]
+            || {
+                let mut max = [start; 2];
+                for ((slope, &value), &relation) in slopes.iter_mut().zip(values).zip(relations) {
+                    // What is ignored becomes 0 in the end.
+                    *slope = f64::NEG_INFINITY;
+                    if relation == Relation::Mated {
+                        *slope = mated(value);
+                        max[0] = max[0].max(*slope);
+                    } else if relation == Relation::NonMated {
+                        *slope = non_mated(value);
+                        max[1] = max[1].max(*slope);
+                    }
+                }
+                for (slope, &relation) in slopes.iter_mut().zip(relations) {
+                    *slope -= if relation == Relation::Mated { max[0] } else { max[1] };
+                }
+                for slope in slopes.iter_mut() {
+                    *slope = exp_of_negative(*slope);
+                }
+                let mut sums = [[0.0; WIDTH]; 2];
+                for (slopes, relations) in slopes.chunks(WIDTH).zip(relations.chunks(WIDTH)) {
+                    for (lane, (slope, &relation)) in slopes.iter().zip(relations).enumerate() {
+                        let is_mated = relation == Relation::Mated;
+                        sums[0][lane] += if is_mated { *slope } else { 0.0 };
+                        sums[1][lane] += if is_mated { 0.0 } else { *slope };
+                    }
+                }
+                [0, 1].map(|kind| {
+                    let first =
+                        if start == f64::NEG_INFINITY { 0.0 } else { (start - max[kind]).exp() };
+                    LogSum::new(max[kind], first + sums[kind].iter().sum::<f64>())
+                })
+            },
+        )
     }
 
     /// Multiplies what [`Row::log_sums`] left behind.
@@ -85,15 +103,17 @@ impl Row<'_> {
 
     /// Multiplies what [`Row::log_sums`] left behind, by a function of the distance or similarity.
     pub(super) fn scale_by(&mut self, mated: impl Fn(f64) -> f64, non_mated: impl Fn(f64) -> f64) {
-        for ((slope, &value), relation) in
-            self.slopes.iter_mut().zip(self.values).zip(self.relations)
-        {
-            match relation {
-                Relation::Mated => *slope *= mated(value),
-                Relation::NonMated => *slope *= non_mated(value),
-                Relation::Ignored => {}
-            }
-        }
+        let (relations, values) = (self.relations, self.values);
+        let slopes = &mut *self.slopes;
+        vectorized(
+            #[inline(always)]
+            || {
+                for ((slope, &value), &relation) in slopes.iter_mut().zip(values).zip(relations) {
+                    let is_mated = relation == Relation::Mated;
+                    *slope *= if is_mated { mated(value) } else { non_mated(value) };
+                }
+            },
+        );
     }
 }
 
