@@ -9,6 +9,8 @@ use super::{InvalidLoss, require};
 
 /// Share of `|a|² + |b|²` below which `|a|² + |b|² - 2 a·b` has lost too many digits.
 const CANCELS: f64 = 1e-6;
+/// Sum of squares about the mean below which a row carries no signal.
+const MIN_SIGNAL: f64 = 1e-24;
 
 /// A distance (smaller is closer) or a similarity (larger is closer) of two rows.
 ///
@@ -33,7 +35,8 @@ pub enum Distance {
     Cosine,
     /// `a·b`, without a bound: a similarity.
     Dot,
-    /// `var(a - b) / var(a)`: the signal-to-noise ratio of Yuan et al. 2019; not symmetric.
+    /// `var(a - b) / var(a)`: the noise by the signal, of Yuan et al. 2019; not symmetric. An `a` whose
+    /// components are all equal carries no signal: it is at 0 from everything, and nothing moves it.
     Snr {
         /// Whether rows are scaled to unit length.
         #[serde(default = "yes")]
@@ -122,8 +125,10 @@ impl Distance {
             Self::Cosine | Self::Dot => a.times_transposed(b),
             Self::Snr { .. } => {
                 let mut values = squared_distances(a, b);
-                values.par_rows_mut().zip(squared_norms(a)).for_each(|(row, signal)| {
-                    row.iter_mut().for_each(|value| *value /= signal.max(f64::MIN_POSITIVE));
+                values.par_rows_mut().zip(signals(a)).for_each(|(row, signal)| {
+                    for value in row {
+                        *value /= signal;
+                    }
                 });
                 values
             }
@@ -152,18 +157,22 @@ impl Compared {
                 along_differences(&factors, a, b)
             }
             Distance::Lp { p, power, .. } => lp_backward(gradient, &self.values, a, b, p, power),
+            Distance::Cosine | Distance::Dot if self.references.is_none() => {
+                // Both sides at once: G a + Gᵀ a.
+                let both = gradient.plus_transposed().times(a);
+                return (self.embeddings.backward(&both), None);
+            }
             Distance::Cosine | Distance::Dot => (gradient.times(b), gradient.transposed_times(a)),
             Distance::Snr { .. } => {
-                let signal = squared_norms(a);
-                let factors = Matrix::from_fn(gradient.shape(), |i, j| {
-                    2.0 * gradient[(i, j)] / signal[i].max(f64::MIN_POSITIVE)
-                });
+                let signal = signals(a);
+                let factors =
+                    Matrix::from_fn(gradient.shape(), |i, j| 2.0 * gradient[(i, j)] / signal[i]);
                 let (mut to_a, to_b) = along_differences(&factors, a, b);
                 // The signal is in the denominator.
                 for (i, &signal) in signal.iter().enumerate() {
                     let pull: f64 =
                         gradient.row(i).iter().zip(self.values.row(i)).map(|(g, v)| g * v).sum();
-                    let factor = -2.0 * pull / signal.max(f64::MIN_POSITIVE);
+                    let factor = -2.0 * pull / signal;
                     for (to, &value) in to_a.row_mut(i).iter_mut().zip(a.row(i)) {
                         *to += factor * value;
                     }
@@ -172,9 +181,7 @@ impl Compared {
             }
         };
         match &self.references {
-            Some(references) => {
-                (self.embeddings.backward(&to_a), Some(references.backward(&to_b)))
-            }
+            Some(references) => (self.embeddings.backward(&to_a), Some(references.backward(&to_b))),
             None => {
                 let mut both = to_a;
                 both.add(&to_b);
@@ -186,6 +193,12 @@ impl Compared {
 
 fn squared_norms(rows: &Matrix) -> Vec<f64> {
     rows.rows().map(|row| row.iter().map(|value| value * value).sum()).collect()
+}
+
+/// Signal of each row; infinite where there is none, so that whatever is divided by it vanishes.
+fn signals(rows: &Matrix) -> Vec<f64> {
+    let bounded = |signal: f64| if signal < MIN_SIGNAL { f64::INFINITY } else { signal };
+    squared_norms(rows).into_iter().map(bounded).collect()
 }
 
 fn squared_distances(a: &Matrix, b: &Matrix) -> Matrix {
@@ -207,7 +220,9 @@ fn squared_distances(a: &Matrix, b: &Matrix) -> Matrix {
 
 fn raised(mut values: Matrix, exponent: f64) -> Matrix {
     if exponent == 0.5 {
-        values.par_rows_mut().for_each(|row| row.iter_mut().for_each(|value| *value = value.sqrt()));
+        values
+            .par_rows_mut()
+            .for_each(|row| row.iter_mut().for_each(|value| *value = value.sqrt()));
     } else if exponent != 1.0 {
         values.par_rows_mut().for_each(|row| {
             row.iter_mut().for_each(|value| *value = value.powf(exponent));

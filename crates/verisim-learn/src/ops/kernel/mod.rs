@@ -12,7 +12,7 @@ pub(crate) mod cosine;
 pub(crate) mod depthwise;
 pub(crate) mod gemm;
 pub(crate) mod prelu;
-mod simd;
+pub(crate) mod simd;
 #[cfg(test)]
 mod tests;
 pub(crate) mod winograd;

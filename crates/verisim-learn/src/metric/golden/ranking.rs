@@ -1,24 +1,17 @@
-//! Our losses and miners by the names and parameters of the reference, pytorch-metric-learning.
+//! Our losses (over ranks and the like) by the names and parameters of the reference, pytorch-metric-learning.
 
 use super::Params;
-use crate::metric::class::ArcFaceLoss;
-use crate::metric::class::scene::ClassLoss;
 use crate::metric::compat::Compat;
 use crate::metric::loss::{
-    ContrastiveLoss, DynamicSoftMarginLoss, FastApLoss, HistogramLoss, InstanceLoss,
+    DynamicSoftMarginLoss, FastApLoss, HistogramLoss, InstanceLoss,
     LearnedBoundary, ManifoldLoss, MarginLoss, PnpLoss, PnpVariant, RankedListLoss, SmoothApLoss,
     TupletMarginLoss, VicRegLoss,
 };
-use crate::metric::miner::{AllPairs, Miner};
 use crate::metric::scene::TupleLoss;
 
 /// A loss over tuples.
 pub(super) fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLoss>> {
     Some(match class {
-        "ContrastiveLoss" => Box::new(ContrastiveLoss {
-            mated_margin: params.number("pos_margin", 0.0),
-            margin: params.number("neg_margin", 1.0),
-        }),
         // The momentum of its histogram plays no part in the first step.
         "DynamicSoftMarginLoss" => Box::new(DynamicSoftMarginLoss {
             min_violation: params.number("min_val", -2.0),
@@ -119,22 +112,3 @@ fn pnp_variant(name: &str) -> PnpVariant {
     }
 }
 
-/// A loss over classes.
-pub(super) fn class_loss(class: &str, params: &Params) -> Option<Box<dyn ClassLoss>> {
-    Some(match class {
-        "ArcFaceLoss" => Box::new(ArcFaceLoss {
-            margin: params.number("margin", 28.6).to_radians(),
-            scale: params.number("scale", 64.0),
-            gradient: crate::metric::class::MarginGradient::Exact,
-        }),
-        _ => return None,
-    })
-}
-
-/// A miner.
-pub(super) fn miner(class: &str, _params: &Params) -> Miner {
-    match class {
-        "NoMiner" => Miner::All(AllPairs {}),
-        other => panic!("the reference's miner {other} is not known here"),
-    }
-}

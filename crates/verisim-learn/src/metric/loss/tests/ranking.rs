@@ -1,21 +1,16 @@
 //! Every loss over tuples, held to the contract of all.
 
-use super::contract::{
+use super::super::contract::{
     check, clustered, degenerate_batches_are_finite, gradients_agree_with_differences,
     order_does_not_matter, within,
 };
-use super::*;
+use super::super::*;
 use crate::metric::compat::Compat;
 use crate::metric::distance::Distance;
 use crate::metric::matrix::Matrix;
 use crate::metric::miner::{AllPairs, Miner};
 use crate::metric::relevance::Relations;
 use crate::metric::scene::{Batch, Evaluation, Options, TupleLoss, evaluate};
-
-#[test]
-fn contrastive_keeps_the_contract() {
-    check("contrastive", &ContrastiveLoss { mated_margin: 0.1, margin: 1.2 });
-}
 
 #[test]
 fn dynamic_soft_margin_keeps_the_contract() {

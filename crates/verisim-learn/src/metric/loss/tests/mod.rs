@@ -1,0 +1,4 @@
+//! Every loss over tuples, held to the contract of all.
+
+mod pairs;
+mod ranking;
