@@ -9,6 +9,8 @@ use super::{InvalidLoss, require};
 
 /// Share of `|a|² + |b|²` below which `|a|² + |b|² - 2 a·b` has lost too many digits.
 const CANCELS: f64 = 1e-6;
+/// Signal below which a row has none: the square of the length below which it has no direction.
+const MIN_SIGNAL: f64 = 1e-24;
 
 /// A distance (smaller is closer) or a similarity (larger is closer) of two rows.
 ///
@@ -123,7 +125,7 @@ impl Distance {
             Self::Snr { .. } => {
                 let mut values = squared_distances(a, b);
                 values.par_rows_mut().zip(squared_norms(a)).for_each(|(row, signal)| {
-                    row.iter_mut().for_each(|value| *value /= signal.max(f64::MIN_POSITIVE));
+                    row.iter_mut().for_each(|value| *value /= signal.max(MIN_SIGNAL));
                 });
                 values
             }
@@ -156,14 +158,14 @@ impl Compared {
             Distance::Snr { .. } => {
                 let signal = squared_norms(a);
                 let factors = Matrix::from_fn(gradient.shape(), |i, j| {
-                    2.0 * gradient[(i, j)] / signal[i].max(f64::MIN_POSITIVE)
+                    2.0 * gradient[(i, j)] / signal[i].max(MIN_SIGNAL)
                 });
                 let (mut to_a, to_b) = along_differences(&factors, a, b);
                 // The signal is in the denominator.
-                for (i, &signal) in signal.iter().enumerate() {
+                for (i, &signal) in signal.iter().enumerate().filter(|it| *it.1 > MIN_SIGNAL) {
                     let pull: f64 =
                         gradient.row(i).iter().zip(self.values.row(i)).map(|(g, v)| g * v).sum();
-                    let factor = -2.0 * pull / signal.max(f64::MIN_POSITIVE);
+                    let factor = -2.0 * pull / signal;
                     for (to, &value) in to_a.row_mut(i).iter_mut().zip(a.row(i)) {
                         *to += factor * value;
                     }
