@@ -271,10 +271,10 @@ mod tests {
     #[test]
     fn steps_agree_with_the_reference() {
         let steps = [
-            (rows(0, 1.0, 0.0), 1.2388056692777951),
-            (rows(6, 1.0, 0.0), 1.3491244628883445),
-            (rows(0, 1.5, 0.1), 1.1463987880062265),
-            (rows(3, 1.0, -0.2), 1.1891060168166017),
+            (rows(0, 1.0, 0.0), 1.238_805_669_3),
+            (rows(6, 1.0, 0.0), 1.349_124_462_9),
+            (rows(0, 1.5, 0.1), 1.146_398_788_0),
+            (rows(3, 1.0, -0.2), 1.189_106_016_8),
         ];
         let loss = ContrastiveLoss { mated_margin: 0.0, margin: 1.0 };
         let mut bank = MemoryBank::new(20, 8);
@@ -324,11 +324,12 @@ mod tests {
 
     #[test]
     fn a_memory_of_negatives_gives_no_mated_pairs_and_no_copies() {
+        use Relation::{Ignored, Mated, NonMated};
+
         let mut bank = MemoryBank::new(4, 1);
         bank.enqueue(&[1.0, 2.0], &[1, 2]);
         bank.enqueue(&[3.0, 4.0], &[1, 1]);
         let relations = bank.relations_with_batch(&[1, 1]);
-        use Relation::{Ignored, Mated, NonMated};
         assert_eq!(relations.of(0), [Ignored, Mated, Ignored, NonMated, Ignored, Ignored]);
         assert_eq!(relations.of(1), [Mated, Ignored, Ignored, NonMated, Ignored, Ignored]);
         let references = bank.references_with_batch(&Matrix::new(vec![3.0, 4.0], [2, 1]));

@@ -44,7 +44,7 @@ pub enum Regularizer {
     /// mean max_{j ≠ i} cos(x_i, x_j)
     /// ```
     ///
-    /// 0 for a single center. Zhao et al., *RegularFace: Deep Face Recognition via Exclusive
+    /// 0 for a single center. Zhao et al., *`RegularFace`: Deep Face Recognition via Exclusive
     /// Regularization*, CVPR 2019.
     RegularFace,
     /// Draws the centers of an identity together, so that it ends up with no more than it needs.
@@ -53,7 +53,7 @@ pub enum Regularizer {
     /// mean |u_j - u_k| / 2    over pairs of unit centers of one identity
     /// ```
     ///
-    /// Qian et al., *SoftTriple Loss: Deep Metric Learning Without Triplet Sampling*, ICCV 2019,
+    /// Qian et al., *`SoftTriple` Loss: Deep Metric Learning Without Triplet Sampling*, ICCV 2019,
     /// <https://arxiv.org/abs/1909.05235>.
     SparseCenters {
         /// Centers of an identity, at least 2, one after the other.
@@ -234,10 +234,10 @@ mod tests {
     fn values_agree_with_the_reference() {
         let rows = worked::embeddings();
         for (regularizer, expected) in [
-            (Regularizer::Lp { p: 2.0, power: 1.0 }, 2.097843213939912),
-            (Regularizer::ZeroMean, 1.4940790873219154),
-            (Regularizer::CenterInvariant, 0.1671180963728994),
-            (Regularizer::RegularFace, 0.5392213607077075),
+            (Regularizer::Lp { p: 2.0, power: 1.0 }, 2.097_843_213_939_912),
+            (Regularizer::ZeroMean, 1.494_079_087_321_915_4),
+            (Regularizer::CenterInvariant, 0.167_118_096_372_899_4),
+            (Regularizer::RegularFace, 0.539_221_360_707_707_5),
             (Regularizer::SparseCenters { centers_per_identity: 3 }, SPARSE_CENTERS),
         ] {
             let (found, _) = regularizer.evaluate(&rows);

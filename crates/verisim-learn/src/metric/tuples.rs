@@ -62,7 +62,9 @@ impl Tuples {
                 // By anchor first: a search for each mated pair would take hours on large batches.
                 let n_anchors = non_mated.iter().map(|pair| pair[0] + 1).max().unwrap_or(0);
                 let mut others = vec![Vec::new(); n_anchors];
-                non_mated.iter().for_each(|&[anchor, other]| others[anchor].push(other));
+                for &[anchor, other] in non_mated {
+                    others[anchor].push(other);
+                }
                 let joined = mated.iter().flat_map(|&[anchor, positive]| {
                     let others = others.get(anchor).into_iter().flatten();
                     others.map(move |&negative| [anchor, positive, negative])

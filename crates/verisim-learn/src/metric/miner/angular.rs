@@ -5,7 +5,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 use serde::{Deserialize, Serialize};
 
 use super::Mine;
-use super::farness::triplets_by_anchor;
+use super::farness::counted_triplets;
 use crate::metric::distance::Distance;
 use crate::metric::scene::Scene;
 use crate::metric::tuples::Tuples;
@@ -51,19 +51,19 @@ impl Mine for AngularMiner {
         let apart = scene.batch.references.map(|references| RAW.compare(references, None).values);
         let between = apart.as_ref().unwrap_or(squared);
         let factor = 4.0 * self.angle.tan().powi(2);
-        Tuples::Triplets(triplets_by_anchor(relations.n_anchors(), |anchor| {
+        Tuples::Triplets(counted_triplets(relations.n_anchors(), |anchor, choose| {
             let others: Vec<usize> = relations.non_mated(anchor).collect();
-            let triplets = relations.mated(anchor).flat_map(|mated| {
+            for mated in relations.mated(anchor) {
                 let to_mated = squared[(anchor, mated)];
-                let wide = others.iter().filter(move |&&other| {
+                for &other in &others {
                     // The length of a median from the sides of its triangle.
                     let sides = squared[(anchor, other)] + between[(mated, other)];
                     let to_middle = (sides / 2.0 - to_mated / 4.0).max(0.0);
-                    to_mated > factor * to_middle
-                });
-                wide.map(move |&other| [anchor, mated, other])
-            });
-            triplets.collect()
+                    if to_mated > factor * to_middle {
+                        choose([anchor, mated, other]);
+                    }
+                }
+            }
         }))
     }
 }

@@ -75,6 +75,37 @@ pub(super) fn triplets_by_anchor(
     (0..n_anchors).into_par_iter().map(triplets_of).collect::<Vec<_>>().concat()
 }
 
+/// The triplets of all anchors, in order, of which there may be millions: `visit` is called twice an
+/// anchor, to count and to list, since a list that grows would need twice its size for a while.
+pub(super) fn counted_triplets(
+    n_anchors: usize,
+    visit: impl Fn(usize, &mut dyn FnMut(Triplet)) + Send + Sync,
+) -> Vec<Triplet> {
+    let count_of = |anchor| {
+        let mut count = 0;
+        visit(anchor, &mut |_| count += 1);
+        count
+    };
+    let counts: Vec<usize> = (0..n_anchors).into_par_iter().map(count_of).collect();
+    let mut triplets = vec![[0; 3]; counts.iter().sum()];
+    let mut parts = Vec::with_capacity(n_anchors);
+    let mut rest = triplets.as_mut_slice();
+    for &count in &counts {
+        let (part, after) = rest.split_at_mut(count);
+        parts.push(part);
+        rest = after;
+    }
+    parts.into_par_iter().enumerate().for_each(|(anchor, part)| {
+        let mut places = part.iter_mut();
+        visit(anchor, &mut |triplet| {
+            if let Some(place) = places.next() {
+                *place = triplet;
+            }
+        });
+    });
+    triplets
+}
+
 /// The pairs of all anchors, in order, given the mated and the non-mated references of one.
 pub(super) fn pairs_by_anchor(
     n_anchors: usize,

@@ -34,9 +34,11 @@ impl HdcMiner {
         let order = |one: &[usize; 2], other: &[usize; 2]| {
             key(one).total_cmp(&key(other)).then_with(|| one.cmp(other))
         };
-        pairs.par_sort_unstable_by(order);
-        pairs.truncate(count);
-        pairs.par_sort_unstable();
+        if count < pairs.len() {
+            pairs.select_nth_unstable_by(count, order);
+            pairs.truncate(count);
+            pairs.par_sort_unstable();
+        }
     }
 }
 

@@ -12,6 +12,8 @@ mod multi_similarity;
 mod nth_hardest;
 mod pair_margin;
 #[cfg(test)]
+mod random_tests;
+#[cfg(test)]
 mod tests;
 mod triplet_margin;
 mod uniform_histogram;

@@ -1,12 +1,11 @@
 //! Triplets by whether, and how, they violate a margin.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Mine;
-use super::farness::Farness;
+use super::farness::{Farness, Other, counted_triplets};
 use crate::metric::scene::Scene;
-use crate::metric::tuples::{Triplet, Tuples};
+use crate::metric::tuples::Tuples;
 use crate::metric::{InvalidLoss, require};
 
 /// Chooses triplets by their gap `g = d(a, n) - d(a, p)`, or `s(a, p) - s(a, n)` of a similarity.
@@ -73,32 +72,13 @@ impl Mine for TripletMarginMiner {
 
     fn mine(&self, scene: &Scene<'_>) -> Tuples {
         let farness = Farness::new(scene);
-        // Counted first: a list that grows would need twice its size for a while.
-        let counts: Vec<usize> = (0..farness.n_anchors())
-            .into_par_iter()
-            .map(|anchor| {
-                let others: Vec<f64> = farness.non_mated(anchor).map(|(_, far)| far).collect();
-                let chosen =
-                    |near: f64| others.iter().filter(|far| self.chooses(*far - near)).count();
-                farness.mated(anchor).map(|(_, near)| chosen(near)).sum()
-            })
-            .collect();
-        let mut triplets: Vec<Triplet> = vec![[0; 3]; counts.iter().sum()];
-        let mut parts = Vec::with_capacity(counts.len());
-        let mut rest = triplets.as_mut_slice();
-        for &count in &counts {
-            let (part, after) = rest.split_at_mut(count);
-            parts.push(part);
-            rest = after;
-        }
-        parts.into_par_iter().enumerate().for_each(|(anchor, part)| {
-            let others: Vec<_> = farness.non_mated(anchor).collect();
-            let chosen = farness.mated(anchor).flat_map(|(mated, near)| {
-                let chosen = others.iter().filter(move |(_, far)| self.chooses(far - near));
-                chosen.map(move |&(other, _)| [anchor, mated, other])
-            });
-            part.iter_mut().zip(chosen).for_each(|(place, triplet)| *place = triplet);
-        });
-        Tuples::Triplets(triplets)
+        Tuples::Triplets(counted_triplets(farness.n_anchors(), |anchor, choose| {
+            let others: Vec<Other> = farness.non_mated(anchor).collect();
+            for (mated, near) in farness.mated(anchor) {
+                for &(other, _) in others.iter().filter(|(_, far)| self.chooses(far - near)) {
+                    choose([anchor, mated, other]);
+                }
+            }
+        }))
     }
 }
