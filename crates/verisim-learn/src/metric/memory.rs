@@ -315,6 +315,8 @@ mod tests {
     #[test]
     fn of_a_batch_too_large_the_end_stays() {
         let mut bank = MemoryBank::new(2, 1);
+        bank.enqueue(&[4.0, 5.0], &[4, 4]);
+        assert_eq!(bank.relations(&[4, 4]).of(0), [Relation::Ignored, Relation::Mated]);
         bank.enqueue(&[1.0, 2.0, 3.0], &[1, 2, 3]);
         assert_eq!(bank.labels(), [3, 2]);
         let relations = bank.relations(&[1, 2, 3]);
@@ -334,6 +336,10 @@ mod tests {
         assert_eq!(relations.of(1), [Mated, Ignored, Ignored, NonMated, Ignored, Ignored]);
         let references = bank.references_with_batch(&Matrix::new(vec![3.0, 4.0], [2, 1]));
         assert_eq!(references.data(), [3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+        // The copy of another identity's sample is there already, in the batch.
+        bank.enqueue(&[5.0, 6.0], &[1, 2]);
+        let relations = bank.relations_with_batch(&[1, 2]);
+        assert_eq!(relations.of(0), [Ignored, NonMated, Ignored, Ignored, Ignored, Ignored]);
     }
 
     #[test]

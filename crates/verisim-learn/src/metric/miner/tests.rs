@@ -238,6 +238,20 @@ fn the_worked_batch_gives_the_figures_of_the_reference() {
 }
 
 #[test]
+fn a_tie_is_not_semi_hard() {
+    let rows = Matrix::new(vec![0.0, 1.0, -1.0], [3, 1]);
+    for (mated, non_mated) in [
+        (super::Strategy::Easy, super::Strategy::SemiHard),
+        (super::Strategy::SemiHard, super::Strategy::Hard),
+    ] {
+        let miner =
+            BatchEasyHardMiner { mated, non_mated, mated_range: None, non_mated_range: None };
+        let found = pairs(mine(&miner, &rows, &[0, 0, 1], RAW, 0));
+        assert_eq!((found.mated, found.non_mated), (vec![[1, 0]], vec![[1, 2]]));
+    }
+}
+
+#[test]
 fn a_window_passes_over_the_hardest() {
     let rows = Matrix::new(vec![0.0, 1.0, 2.0, 3.0, 4.0, 4.0, 6.0], [7, 1]);
     let miner = NthHardestMiner { mated_ranks: [2, 2], non_mated_ranks: [2, 3] };
