@@ -169,7 +169,7 @@ impl Compared {
                     Matrix::from_fn(gradient.shape(), |i, j| 2.0 * gradient[(i, j)] / signal[i]);
                 let (mut to_a, to_b) = along_differences(&factors, a, b);
                 // The signal is in the denominator.
-                for (i, &signal) in signal.iter().enumerate() {
+                for (i, &signal) in signal.iter().enumerate().filter(|it| *it.1 > MIN_SIGNAL) {
                     let pull: f64 =
                         gradient.row(i).iter().zip(self.values.row(i)).map(|(g, v)| g * v).sum();
                     let factor = -2.0 * pull / signal;

@@ -8,15 +8,22 @@ pub mod class;
 pub mod compat;
 pub mod distance;
 #[cfg(test)]
+mod distance_tests;
+#[cfg(test)]
 mod golden;
 pub mod loss;
 pub mod matrix;
+pub mod memory;
 pub mod miner;
 pub mod reducer;
+pub mod regularizer;
 pub mod relevance;
 pub mod scene;
+pub mod self_supervised;
 pub mod tuples;
 mod unit;
+#[cfg(test)]
+pub(crate) mod worked;
 
 /// A parameter that is out of range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -59,9 +59,15 @@ impl Tuples {
         match self {
             Self::Triplets(triplets) => Cow::Borrowed(triplets),
             Self::Pairs(Pairs { mated, non_mated }) => {
+                // By anchor first: a search for each mated pair would take hours on large batches.
+                let n_anchors = non_mated.iter().map(|pair| pair[0] + 1).max().unwrap_or(0);
+                let mut others = vec![Vec::new(); n_anchors];
+                for &[anchor, other] in non_mated {
+                    others[anchor].push(other);
+                }
                 let joined = mated.iter().flat_map(|&[anchor, positive]| {
-                    let same = non_mated.iter().filter(move |[other, _]| *other == anchor);
-                    same.map(move |&[_, negative]| [anchor, positive, negative])
+                    let others = others.get(anchor).into_iter().flatten();
+                    others.map(move |&negative| [anchor, positive, negative])
                 });
                 Cow::Owned(joined.collect())
             }
