@@ -11,7 +11,7 @@ pub(crate) mod conv;
 pub(crate) mod depthwise;
 pub(crate) mod gemm;
 pub(crate) mod prelu;
-mod simd;
+pub(crate) mod simd;
 #[cfg(test)]
 mod tests;
 pub(crate) mod winograd;
