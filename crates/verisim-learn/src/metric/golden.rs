@@ -1,5 +1,6 @@
 //! Losses and miners beside the values of their reference implementations, file by file.
 
+mod classes;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::names::{class_loss, miner, tuple_loss};
+use self::classes::class_loss;
+use self::names::{miner, tuple_loss};
 use super::class::scene::{ClassLoss, ClassScene};
 use super::distance::Distance;
 use super::matrix::Matrix;
@@ -208,9 +210,9 @@ fn numbers(value: &Value) -> Vec<Vec<f64>> {
 }
 
 /// Rows of centers, whichever way the reference lays them.
-fn centers(name: &str, value: &Value) -> Matrix {
+fn centers(class: &str, name: &str, value: &Value) -> Matrix {
     let rows = matrix(&numbers(value));
-    if name == "proxies" {
+    if name == "proxies" || class == "Softmax" {
         return rows;
     }
     Matrix::from_fn([rows.n_columns(), rows.n_rows()], |row, column| rows[(column, row)])
@@ -224,14 +226,21 @@ fn norms(rows: &Matrix) -> Vec<f64> {
     rows.rows().map(|row| row.iter().map(|it| it * it).sum::<f64>().sqrt()).collect()
 }
 
-/// Value, gradient of the features and gradient of the centers.
-pub(crate) fn classify(
+/// A loss over classes, and its gradients.
+struct Classified {
+    value: f64,
+    features: Matrix,
+    centers: Matrix,
+    parameters: Vec<f64>,
+}
+
+fn classify(
     loss: &dyn ClassLoss,
     features: &Matrix,
     centers: &Matrix,
     labels: &[usize],
     parameters: &[f64],
-) -> (f64, Matrix, Matrix) {
+) -> Classified {
     let compared = Distance::Cosine.compare(features, Some(centers));
     let [feature_norms, center_norms] = [features, centers].map(norms);
     let needed = |norms: &[f64]| if loss.needs_norms() { narrowed(norms) } else { Vec::new() };
@@ -259,22 +268,33 @@ pub(crate) fn classify(
     };
     through_norms(&mut to_features, features, &feature_norms, &slope.norms);
     through_norms(&mut to_centers, centers, &center_norms, &slope.center_norms);
-    (slope.value, to_features, to_centers)
+    Classified {
+        value: slope.value,
+        features: to_features,
+        centers: to_centers,
+        parameters: slope.parameters,
+    }
 }
 
 fn check_class_loss(golden: &Golden, loss: &dyn ClassLoss) -> Vec<String> {
-    let (name, weights) = golden.weights.iter().next().unwrap();
+    let is_bias = |value: &Value| value.get(0).is_some_and(Value::is_number);
+    let bias = golden.weights.iter().find(|(_, value)| is_bias(value));
+    let (name, weights) = golden.weights.iter().find(|(_, value)| !is_bias(value)).unwrap();
     let labels: Vec<usize> = golden.labels.iter().map(|&label| label as usize).collect();
-    let centers_of = |value: &Value| centers(name, value);
+    let centers_of = |value: &Value| centers(&golden.class, name, value);
     let rows = centers_of(weights);
-    let parameters = loss.parameters(rows.n_rows() / loss.centers_per_identity());
-    let (value, to_features, to_centers) =
-        classify(loss, &matrix(&golden.embeddings), &rows, &labels, &parameters);
+    let flat = |value: &Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
+    let parameters = bias.map(|(_, value)| flat(value)).unwrap_or_default();
+    let n_parameters = loss.parameters(rows.n_rows() / loss.centers_per_identity()).len();
+    assert_eq!(parameters.len(), n_parameters, "not the parameters of {}", golden.class);
+    let found = classify(loss, &matrix(&golden.embeddings), &rows, &labels, &parameters);
     let expected = centers_of(&golden.weight_grads[name]);
+    let expected_bias = bias.map(|(name, _)| flat(&golden.weight_grads[name])).unwrap_or_default();
     let problems = [
-        differences("loss", &[value], &[golden.loss]),
-        differences("gradient", to_features.data(), &golden.grad.concat()),
-        differences("weight gradient", to_centers.data(), expected.data()),
+        differences("loss", &[found.value], &[golden.loss]),
+        differences("gradient", found.features.data(), &golden.grad.concat()),
+        differences("weight gradient", found.centers.data(), expected.data()),
+        differences("bias gradient", &found.parameters, &expected_bias),
     ];
     problems.into_iter().flatten().collect()
 }
@@ -305,7 +325,7 @@ fn losses_agree_with_their_golden_files() {
         }
         if let Some(loss) = tuple_loss(&golden.class, &params) {
             check_tuple_loss(golden, loss.as_ref())
-        } else if let Some(loss) = class_loss(&golden.class, &params) {
+        } else if let Some(loss) = class_loss(golden, &params) {
             check_class_loss(golden, loss.as_ref())
         } else {
             vec![format!("the reference's loss {} is not known here", golden.class)]

@@ -1,8 +1,6 @@
 //! Our losses and miners by the names and parameters of the reference, pytorch-metric-learning.
 
 use super::Params;
-use crate::metric::class::ArcFaceLoss;
-use crate::metric::class::scene::ClassLoss;
 use crate::metric::loss::ContrastiveLoss;
 use crate::metric::miner::{AllPairs, Miner};
 use crate::metric::scene::TupleLoss;
@@ -13,18 +11,6 @@ pub(super) fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLo
         "ContrastiveLoss" => Box::new(ContrastiveLoss {
             mated_margin: params.number("pos_margin", 0.0),
             margin: params.number("neg_margin", 1.0),
-        }),
-        _ => return None,
-    })
-}
-
-/// A loss over classes.
-pub(super) fn class_loss(class: &str, params: &Params) -> Option<Box<dyn ClassLoss>> {
-    Some(match class {
-        "ArcFaceLoss" => Box::new(ArcFaceLoss {
-            margin: params.number("margin", 28.6).to_radians(),
-            scale: params.number("scale", 64.0),
-            gradient: crate::metric::class::MarginGradient::Exact,
         }),
         _ => return None,
     })
