@@ -119,7 +119,9 @@ impl ClassLoss for CombinedMarginLoss {
         }
         let scene = ClassScene { cosines: &kept, ..*scene };
         let mut slope: ClassSlope = cross_entropy(&scene, self.scale, target).into();
-        filtered.iter().for_each(|&index| slope.cosines[index] = 0.0);
+        for index in filtered {
+            slope.cosines[index] = 0.0;
+        }
         slope
     }
 }

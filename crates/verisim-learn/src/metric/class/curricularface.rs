@@ -92,7 +92,9 @@ impl ClassLoss for CurricularFaceLoss {
             Target::new(self.scale, with_margin(cosine, self.margin))
         });
         let mut slope = ClassSlope { state: vec![t], ..entropy.into() };
-        hard.iter().for_each(|&(index, change)| slope.cosines[index] *= change);
+        for (index, change) in hard {
+            slope.cosines[index] *= change;
+        }
         slope
     }
 }

@@ -6,7 +6,7 @@ use super::row::{Target, cross_entropy};
 use super::scene::{ClassLoss, ClassScene, ClassSlope};
 use crate::metric::{InvalidLoss, require};
 
-/// Normalized softmax loss, also known as `NormFace`.
+/// Normalized softmax loss, also known as NormFace.
 ///
 /// With `θ_j` the angle between a feature and the center of identity `j`, and `y` the true identity,
 ///

@@ -14,17 +14,17 @@ use crate::metric::{InvalidLoss, require};
 /// L = -log( exp(-s d_y²) / Σ_j exp(-s d_j²) )
 /// ```
 ///
-/// The own identity `y` is in the sum, as in `ProxyNCA++` and in pytorch-metric-learning; the first paper
+/// The own identity `y` is in the sum, as in ProxyNCA++ and in pytorch-metric-learning; the first paper
 /// leaves it out. pytorch-metric-learning leaves out, too, samples whose share underflows to 0; here they
 /// count, and pull.
 ///
 /// Movshovitz-Attias et al., *No Fuss Distance Metric Learning using Proxies*, ICCV 2017,
-/// <https://arxiv.org/abs/1703.07464>; Teh et al., *`ProxyNCA++`*, ECCV 2020,
+/// <https://arxiv.org/abs/1703.07464>; Teh et al., *ProxyNCA++*, ECCV 2020,
 /// <https://arxiv.org/abs/2004.01113>.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyNcaLoss {
-    /// Scale `s` of the squared distances, above 0; 1 in the first paper, 9 in `ProxyNCA++`.
+    /// Scale `s` of the squared distances, above 0; 1 in the first paper, 9 in ProxyNCA++.
     #[serde(default = "paper_scale")]
     pub scale: f64,
 }

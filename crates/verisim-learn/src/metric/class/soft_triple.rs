@@ -18,7 +18,7 @@ use crate::metric::{InvalidLoss, require};
 /// The paper adds a regularizer that merges centers of one identity; it is a function of the centers alone,
 /// and not part of this.
 ///
-/// Qian et al., *`SoftTriple` Loss: Deep Metric Learning Without Triplet Sampling*, ICCV 2019,
+/// Qian et al., *SoftTriple Loss: Deep Metric Learning Without Triplet Sampling*, ICCV 2019,
 /// <https://arxiv.org/abs/1909.05235>.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,7 +94,9 @@ impl ClassLoss for SoftTripleLoss {
             Target::new(self.scale, (similarity - self.margin, 1.0))
         });
         for (changes, slope) in changes.chunks_mut(per_identity).zip(&entropy.slopes) {
-            changes.iter_mut().for_each(|change| *change *= slope);
+            for change in changes {
+                *change *= slope;
+            }
         }
         ClassSlope { value: entropy.value, cosines: changes, ..ClassSlope::default() }
     }
