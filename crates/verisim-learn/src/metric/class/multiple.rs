@@ -68,6 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_curve_still_falls_opposite_to_the_center() {
+        for margin in 1..=5 {
+            let slope = multiplied(-1.0, margin).1;
+            assert!((slope - f64::from(margin * margin)).abs() < 1e-9, "{margin}: {slope}");
+        }
+    }
+
+    #[test]
     fn the_curve_starts_at_1_falls_without_a_jump_and_ends_at_1_less_twice_the_margin() {
         for margin in 1..=7 {
             let values: Vec<f64> = (0..=20_000)

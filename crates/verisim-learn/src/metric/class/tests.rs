@@ -71,7 +71,8 @@ fn losses_that_read_lengths_keep_the_contract() {
     Contract::check("center", &CenterLoss {});
     let lengths = "scale = 6.0\nmin_norm = 1.2\nmax_norm = 2.8\nnorm_weight = 0.7\n";
     for easy in [true, false] {
-        let parameters = format!("{lengths}easy_margin = {easy}");
+        // So large a margin that some own centers are past the turn.
+        let parameters = format!("{lengths}max_margin = 1.5\neasy_margin = {easy}");
         Contract::check("magface", &loss::<MagFaceLoss>(&parameters));
     }
     let adaface = loss::<AdaFaceLoss>("scale = 6.0\nconcentration = 5.0\nmomentum = 0.0");
@@ -145,10 +146,14 @@ fn special_cases_agree_with_the_losses_they_generalize() {
 
 #[test]
 fn a_straight_gradient_is_the_share_less_1() {
-    let slope = sample(&loss::<CombinedMarginLoss>("gradient = \"straight-through\"\nscale = 2.0"));
-    for row in slope.cosines.chunks(5) {
-        // Shares sum to 1, so the slopes of a row, 2 (p - y) / 7, sum to 0.
-        assert!(row.iter().sum::<f32>().abs() < 1e-6, "{row:?}");
+    let parameters = "gradient = \"straight-through\"\nscale = 2.0";
+    let losses: [&dyn ClassLoss; 2] =
+        [&loss::<CombinedMarginLoss>(parameters), &loss::<ArcFaceLoss>(parameters)];
+    for loss in losses {
+        for row in sample(loss).cosines.chunks(5) {
+            // Shares sum to 1, so the slopes of a row, 2 (p - y) / 7, sum to 0.
+            assert!(row.iter().sum::<f32>().abs() < 1e-6, "{row:?}");
+        }
     }
 }
 
@@ -185,6 +190,48 @@ fn a_share_near_1_keeps_the_digits_of_the_rest() {
     for (slope, expected) in found.cosines.iter().zip([-64.0 * rest, 64.0 * rest]) {
         assert!((f64::from(*slope) / expected - 1.0).abs() < 1e-6, "{slope}, not {expected}");
     }
+}
+
+/// A scene of three identities, of which the last is not in the batch.
+fn with_a_missing_identity<'a>(
+    cosines: &'a [f32],
+    labels: &'a [usize],
+    weights: Option<&'a [f64]>,
+) -> ClassScene<'a> {
+    ClassScene {
+        cosines,
+        n_centers: 3,
+        labels,
+        norms: &[],
+        center_norms: &[],
+        sample_weights: weights,
+        reducer: &Reducer::Divisor { divisor: None },
+        parameters: &[],
+        state: &[],
+        seed: 0,
+    }
+}
+
+#[test]
+fn proxy_anchor_divides_what_is_pulled_by_the_identities_in_the_batch() {
+    let proxy_anchor = loss::<ProxyAnchorLoss>("margin = 0.0\nscale = 1.0");
+    let cosines = [0.5, 0.0, -0.5, 0.25, 0.75, 0.0];
+    let found = proxy_anchor.evaluate(&with_a_missing_identity(&cosines, &[0, 1], None)).value;
+    let log_1_and = |exponents: &[f64]| exponents.iter().map(|x| x.exp()).sum::<f64>().ln_1p();
+    let pulled = log_1_and(&[-0.5]) + log_1_and(&[-0.75]);
+    let pushed = log_1_and(&[0.25]) + log_1_and(&[0.0]) + log_1_and(&[-0.5, 0.0]);
+    assert!((found - pulled / 2.0 - pushed / 3.0).abs() < 1e-12, "{found}");
+}
+
+#[test]
+fn proxy_anchor_takes_a_sample_of_weight_2_for_two() {
+    let proxy_anchor = loss::<ProxyAnchorLoss>("");
+    let cosines = [0.5, 0.0, -0.5, 0.25, 0.75, 0.0, 0.25, 0.75, 0.0];
+    let twice = proxy_anchor.evaluate(&with_a_missing_identity(&cosines, &[0, 1, 1], None));
+    let weights = Some(&[1.0, 2.0][..]);
+    let weighted = proxy_anchor.evaluate(&with_a_missing_identity(&cosines[..6], &[0, 1], weights));
+    assert!((twice.value - weighted.value).abs() < 1e-9);
+    assert!((twice.cosines[4] + twice.cosines[7] - weighted.cosines[4]).abs() < 1e-6);
 }
 
 #[test]
