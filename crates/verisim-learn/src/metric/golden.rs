@@ -1,13 +1,17 @@
 //! Losses and miners beside the values of their reference implementations, file by file.
 
-mod names;
+mod classes;
+mod miners;
+mod pairs;
+mod ranking;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::names::{class_loss, miner, tuple_loss};
+use self::classes::class_loss;
+use self::miners::miner;
 use super::class::scene::{ClassLoss, ClassScene};
 use super::distance::Distance;
 use super::matrix::Matrix;
@@ -119,6 +123,17 @@ impl GoldenDistance {
     }
 }
 
+impl GoldenMiner {
+    /// The distance asked for, or the one that the reference's miner takes by itself.
+    fn distance(&self) -> Distance {
+        match (&self.distance, self.class.as_str()) {
+            (Some(name), _) => named_distance(name),
+            (None, "MultiSimilarityMiner") => Distance::Cosine,
+            (None, _) => Distance::EUCLIDEAN,
+        }
+    }
+}
+
 /// The distance that the reference calls so.
 fn named_distance(name: &str) -> Distance {
     let normalize = name.contains("normalized");
@@ -162,6 +177,12 @@ fn differences(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
     Some(format!("{what} at {wrong}: {}, not {}", found[wrong], expected[wrong]))
 }
 
+/// A loss over tuples, by the name that the reference gives it.
+fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLoss>> {
+    let groups = [pairs::tuple_loss, ranking::tuple_loss];
+    groups.into_iter().find_map(|group| group(class, params))
+}
+
 fn check_tuple_loss(golden: &Golden, loss: &dyn TupleLoss) -> Vec<String> {
     let embeddings = matrix(&golden.embeddings);
     let references = golden.references.as_deref().map(matrix);
@@ -180,8 +201,7 @@ fn check_tuple_loss(golden: &Golden, loss: &dyn TupleLoss) -> Vec<String> {
     };
     let distance = golden.distance.as_ref().map(GoldenDistance::ours);
     let chosen = golden.miner.as_ref().map(|it| miner(&it.class, &Params(it.params.clone())));
-    let miner_distance = golden.miner.as_ref().and_then(|it| it.distance.as_deref());
-    let miner_distance = miner_distance.map(named_distance);
+    let miner_distance = golden.miner.as_ref().map(GoldenMiner::distance);
     let parameters: Vec<f64> = golden.weights.values().flat_map(flat).collect();
     let found = evaluate(
         loss,
@@ -246,9 +266,9 @@ fn numbers(value: &Value) -> Vec<Vec<f64>> {
 }
 
 /// Rows of centers, whichever way the reference lays them.
-fn centers(name: &str, value: &Value) -> Matrix {
+fn centers(class: &str, name: &str, value: &Value) -> Matrix {
     let rows = matrix(&numbers(value));
-    if name == "proxies" {
+    if name == "proxies" || class == "Softmax" {
         return rows;
     }
     Matrix::from_fn([rows.n_columns(), rows.n_rows()], |row, column| rows[(column, row)])
@@ -262,14 +282,21 @@ fn norms(rows: &Matrix) -> Vec<f64> {
     rows.rows().map(|row| row.iter().map(|it| it * it).sum::<f64>().sqrt()).collect()
 }
 
-/// Value, gradient of the features and gradient of the centers.
-pub(crate) fn classify(
+/// A loss over classes, and its gradients.
+struct Classified {
+    value: f64,
+    features: Matrix,
+    centers: Matrix,
+    parameters: Vec<f64>,
+}
+
+fn classify(
     loss: &dyn ClassLoss,
     features: &Matrix,
     centers: &Matrix,
     labels: &[usize],
     parameters: &[f64],
-) -> (f64, Matrix, Matrix) {
+) -> Classified {
     let compared = Distance::Cosine.compare(features, Some(centers));
     let [feature_norms, center_norms] = [features, centers].map(norms);
     let needed = |norms: &[f64]| if loss.needs_norms() { narrowed(norms) } else { Vec::new() };
@@ -297,22 +324,33 @@ pub(crate) fn classify(
     };
     through_norms(&mut to_features, features, &feature_norms, &slope.norms);
     through_norms(&mut to_centers, centers, &center_norms, &slope.center_norms);
-    (slope.value, to_features, to_centers)
+    Classified {
+        value: slope.value,
+        features: to_features,
+        centers: to_centers,
+        parameters: slope.parameters,
+    }
 }
 
 fn check_class_loss(golden: &Golden, loss: &dyn ClassLoss) -> Vec<String> {
-    let (name, weights) = golden.weights.iter().next().unwrap();
+    let is_bias = |value: &Value| value.get(0).is_some_and(Value::is_number);
+    let bias = golden.weights.iter().find(|(_, value)| is_bias(value));
+    let (name, weights) = golden.weights.iter().find(|(_, value)| !is_bias(value)).unwrap();
     let labels: Vec<usize> = golden.labels.iter().map(|&label| label as usize).collect();
-    let centers_of = |value: &Value| centers(name, value);
+    let centers_of = |value: &Value| centers(&golden.class, name, value);
     let rows = centers_of(weights);
-    let parameters = loss.parameters(rows.n_rows() / loss.centers_per_identity());
-    let (value, to_features, to_centers) =
-        classify(loss, &matrix(&golden.embeddings), &rows, &labels, &parameters);
+    let flat = |value: &Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
+    let parameters = bias.map(|(_, value)| flat(value)).unwrap_or_default();
+    let n_parameters = loss.parameters(rows.n_rows() / loss.centers_per_identity()).len();
+    assert_eq!(parameters.len(), n_parameters, "not the parameters of {}", golden.class);
+    let found = classify(loss, &matrix(&golden.embeddings), &rows, &labels, &parameters);
     let expected = centers_of(&golden.weight_grads[name]);
+    let expected_bias = bias.map(|(name, _)| flat(&golden.weight_grads[name])).unwrap_or_default();
     let problems = [
-        differences("loss", &[value], &[golden.loss]),
-        differences("gradient", to_features.data(), &golden.grad.concat()),
-        differences("weight gradient", to_centers.data(), expected.data()),
+        differences("loss", &[found.value], &[golden.loss]),
+        differences("gradient", found.features.data(), &golden.grad.concat()),
+        differences("weight gradient", found.centers.data(), expected.data()),
+        differences("bias gradient", &found.parameters, &expected_bias),
     ];
     problems.into_iter().flatten().collect()
 }
@@ -343,7 +381,7 @@ fn losses_agree_with_their_golden_files() {
         }
         if let Some(loss) = tuple_loss(&golden.class, &params) {
             check_tuple_loss(golden, loss.as_ref())
-        } else if let Some(loss) = class_loss(&golden.class, &params) {
+        } else if let Some(loss) = class_loss(golden, &params) {
             check_class_loss(golden, loss.as_ref())
         } else {
             vec![format!("the reference's loss {} is not known here", golden.class)]
@@ -387,7 +425,7 @@ fn miners_of_losses_agree_with_their_golden_files() {
     check_files("losses", |golden| {
         let Some(mined) = &golden.miner else { return Vec::new() };
         let chosen = miner(&mined.class, &Params(mined.params.clone()));
-        let distance = mined.distance.as_deref().map(named_distance);
+        let distance = Some(mined.distance());
         check_miner(golden, &chosen, distance, &mined.tuples).into_iter().collect()
     });
 }

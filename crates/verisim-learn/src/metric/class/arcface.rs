@@ -1,15 +1,13 @@
 //! ArcFace: softmax over identities, with a margin added to the angle of the true one.
 
-use std::f64::consts::{FRAC_PI_2, PI};
+use std::f64::consts::FRAC_PI_2;
 
 use serde::{Deserialize, Serialize};
 
+use super::margin::{MarginGradient, with_margin};
 use super::row::{Target, cross_entropy};
 use super::scene::{ClassLoss, ClassScene, ClassSlope};
 use crate::metric::{InvalidLoss, require};
-
-/// Keeps the slope of the sine finite where a feature lies on a center.
-const MIN_SINE_SQUARED: f64 = 1e-12;
 
 /// Additive angular margin loss.
 ///
@@ -39,17 +37,6 @@ pub struct ArcFaceLoss {
     pub gradient: MarginGradient,
 }
 
-/// Which gradient goes through a margin on the angle.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MarginGradient {
-    /// The derivative: `sin(θ + m) / sin θ`.
-    #[default]
-    Exact,
-    /// 1, as InsightFace's trainer does it, which adds the margin without telling the gradient.
-    StraightThrough,
-}
-
 fn paper_margin() -> f64 {
     0.5
 }
@@ -67,24 +54,13 @@ impl ClassLoss for ArcFaceLoss {
 
     fn evaluate(&self, scene: &ClassScene<'_>) -> ClassSlope {
         cross_entropy(scene, self.scale, |_, cosine| {
-            let (logit, slope) = with_margin(cosine, self.margin);
+            let (with_margin, slope) = with_margin(cosine, self.margin);
             let slope = match self.gradient {
                 MarginGradient::Exact => slope,
                 MarginGradient::StraightThrough => 1.0,
             };
-            Target { logit: self.scale * logit, slope: self.scale * slope }
+            Target::new(self.scale, (with_margin, slope))
         })
+        .into()
     }
-}
-
-/// `cos(θ + m)` and its change with `cos θ`, through the sum formula, so that no `acos` is needed.
-fn with_margin(cosine: f64, margin: f64) -> (f64, f64) {
-    let (sin_m, cos_m) = margin.sin_cos();
-    if cosine < (PI - margin).cos() {
-        return (cosine - margin * sin_m, 1.0);
-    }
-    let sine_squared = 1.0 - cosine * cosine;
-    let sine = sine_squared.max(MIN_SINE_SQUARED).sqrt();
-    let slope = if sine_squared > MIN_SINE_SQUARED { cos_m + cosine * sin_m / sine } else { cos_m };
-    (cosine * cos_m - sine * sin_m, slope)
 }
