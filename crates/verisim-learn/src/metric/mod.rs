@@ -5,6 +5,7 @@
 //! network handed over; [`crate::loss`] brings the gradient back to the network, whatever device it is on.
 
 pub mod class;
+pub mod compat;
 pub mod distance;
 #[cfg(test)]
 mod golden;

@@ -5,5 +5,7 @@ pub(crate) mod contract;
 mod contrastive;
 #[cfg(test)]
 mod tests;
+mod triplet;
 
 pub use self::contrastive::ContrastiveLoss;
+pub use self::triplet::{Mining, TripletLoss};
