@@ -66,7 +66,8 @@ pub(crate) fn check(name: &str, loss: &dyn TupleLoss) {
     degenerate_batches_are_finite(name, loss);
 }
 
-fn gradients_agree_with_differences(name: &str, loss: &dyn TupleLoss) {
+/// Checks the gradients of all that a loss is a function of; embeddings are 5 long.
+pub(crate) fn gradients_agree_with_differences(name: &str, loss: &dyn TupleLoss) {
     let step = 1e-6;
     let close = |what: &str, found: f64, slope: f64| {
         let allowed = 1e-5 * slope.abs().max(1.0);
@@ -146,7 +147,8 @@ fn order_does_not_matter(name: &str, loss: &dyn TupleLoss) {
     }
 }
 
-fn degenerate_batches_are_finite(name: &str, loss: &dyn TupleLoss) {
+/// Checks that equal, zero, opposite and huge embeddings give finite numbers; embeddings are 3 long.
+pub(crate) fn degenerate_batches_are_finite(name: &str, loss: &dyn TupleLoss) {
     let equal = Matrix::new([1.0, 2.0, -1.0].repeat(4), [4, 3]);
     let zeros = Matrix::zeros([4, 3]);
     let with_zero =
