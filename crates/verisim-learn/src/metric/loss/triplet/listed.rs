@@ -23,8 +23,9 @@ pub(super) fn over_list(loss: &TripletLoss, scene: &Scene<'_>, triplets: &[Tripl
     let anchors: Vec<usize> = triplets.iter().map(|&[anchor, ..]| anchor).collect();
     let reduced = scene.reduce(&losses, &anchors);
     let mut to_values = Matrix::zeros(values.shape());
-    let mut to_references =
-        swapped.filter(|_| !loss.looks_up_among_embeddings(scene)).map(|it| Matrix::zeros(it.shape()));
+    let mut to_references = swapped
+        .filter(|_| !loss.looks_up_among_embeddings(scene))
+        .map(|it| Matrix::zeros(it.shape()));
     for (triplet, weight) in triplets.iter().zip(&reduced.weights) {
         let [anchor, mated, other] = *triplet;
         let ((_, slope), is_swapped) = at(triplet);

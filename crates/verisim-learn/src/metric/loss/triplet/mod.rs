@@ -150,7 +150,13 @@ impl TripletLoss {
 }
 
 /// `d(p, n)` if it takes the place of `d(a, n)`, all with the sign of a distance.
-fn nearer(swapped: Option<&Matrix>, sign: f64, mated: usize, other: usize, far: f64) -> Option<f64> {
+fn nearer(
+    swapped: Option<&Matrix>,
+    sign: f64,
+    mated: usize,
+    other: usize,
+    far: f64,
+) -> Option<f64> {
     let table = swapped.filter(|table| mated < table.n_rows())?;
     let between = sign * table[(mated, other)];
     (between < far).then_some(between)

@@ -130,7 +130,12 @@ impl<'a> View<'a> {
 
     /// Hands out the triplets of a pair: the non-mated reference, `d(p, n)` if it took the place of
     /// `d(a, n)`, the loss, and its slope.
-    fn each(&self, anchor: usize, mated: usize, mut take: impl FnMut(usize, Option<f64>, f64, f64)) {
+    fn each(
+        &self,
+        anchor: usize,
+        mated: usize,
+        mut take: impl FnMut(usize, Option<f64>, f64, f64),
+    ) {
         let Rule { mining, mining_margin, .. } = self.rule;
         let near = self.far(anchor, mated);
         mining.each(near, self.others(anchor), mining_margin, |other, far| {
