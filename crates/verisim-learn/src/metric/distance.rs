@@ -152,6 +152,11 @@ impl Compared {
                 along_differences(&factors, a, b)
             }
             Distance::Lp { p, power, .. } => lp_backward(gradient, &self.values, a, b, p, power),
+            Distance::Cosine | Distance::Dot if self.references.is_none() => {
+                // Both sides at once: G a + Gᵀ a.
+                let both = gradient.plus_transposed().times(a);
+                return (self.embeddings.backward(&both), None);
+            }
             Distance::Cosine | Distance::Dot => (gradient.times(b), gradient.transposed_times(a)),
             Distance::Snr { .. } => {
                 let signal = squared_norms(a);

@@ -9,6 +9,8 @@ use crate::ops::kernel::gemm::{self, Output};
 
 /// Rows that one thread multiplies at a time.
 const BLOCK: usize = 64;
+/// Rows and columns that are transposed at a time.
+const TILE: usize = 16;
 
 /// Rows of numbers, one after the other.
 #[derive(Clone, PartialEq)]
@@ -150,6 +152,30 @@ impl Matrix {
         multiply(transposed, other.view(), [self.n_columns, self.n_rows, other.n_columns])
     }
 
+    /// `self + selfᵀ`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the matrix is not square.
+    pub fn plus_transposed(&self) -> Self {
+        assert_eq!(self.n_rows, self.n_columns, "not a square");
+        let n = self.n_columns;
+        let mut sum = self.clone();
+        let bands = sum.data.par_chunks_mut(TILE * n.max(1)).enumerate();
+        bands.for_each(|(band, rows)| {
+            // Tile by tile, so that columns are read while they are in the cache.
+            for first_column in (0..n).step_by(TILE) {
+                for (row, values) in rows.chunks_mut(n).enumerate() {
+                    let end = n.min(first_column + TILE);
+                    for column in first_column..end {
+                        values[column] += self.data[column * n + band * TILE + row];
+                    }
+                }
+            }
+        });
+        sum
+    }
+
     /// Adds another matrix, element by element.
     ///
     /// # Panics
@@ -228,6 +254,14 @@ mod tests {
         assert_eq!(a.times(&b), expected);
         assert_eq!(a.times_transposed(&transposed(&b)), expected);
         assert_eq!(transposed(&a).transposed_times(&b), expected);
+    }
+
+    #[test]
+    fn a_sum_with_its_transposed_is_symmetric() {
+        let matrix = Matrix::from_fn([37, 37], |row, column| (row * 50 + column) as f64);
+        let expected = Matrix::from_fn([37, 37], |row, column| ((row + column) * 51) as f64);
+        assert_eq!(matrix.plus_transposed(), expected);
+        assert_eq!(Matrix::zeros([0, 0]).plus_transposed(), Matrix::zeros([0, 0]));
     }
 
     #[test]
