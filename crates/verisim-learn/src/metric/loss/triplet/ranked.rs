@@ -13,6 +13,7 @@ const SHORT: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Ranked {
     order: Vec<(f64, u32)>,
+    far: Vec<(f64, u32)>,
     distances: Vec<f64>,
     /// Sum of all distances before each.
     sums: Vec<f64>,
@@ -29,12 +30,36 @@ pub(super) struct Rule {
     pub(super) window: Window,
 }
 
+impl Rule {
+    fn loss(&self, mated: f64, other: f64) -> f64 {
+        ((mated - other) + self.margin).max(0.0)
+    }
+
+    /// Whether a reference is so far that it pulls at no mated one up to this distance, nor is mined
+    /// for being near.
+    pub(super) fn is_far(&self, mated: f64, other: f64) -> bool {
+        other - mated > self.mining_margin.max(0.0) && self.loss(mated, other) == 0.0
+    }
+}
+
 impl Ranked {
     /// Ranks the references of another anchor, in the memory of the last.
-    pub(super) fn rank(&mut self, others: impl Iterator<Item = (usize, f64)>) {
+    ///
+    /// Those that are far from every mated one come last and in no order: no mated reference tells
+    /// them apart.
+    pub(super) fn rank(
+        &mut self,
+        others: impl Iterator<Item = (usize, f64)>,
+        is_far: impl Fn(f64) -> bool,
+    ) {
         self.order.clear();
-        self.order.extend(others.map(|(position, distance)| (distance, position as u32)));
+        self.far.clear();
+        for (position, distance) in others {
+            let part = if is_far(distance) { &mut self.far } else { &mut self.order };
+            part.push((distance, position as u32));
+        }
         self.order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        self.order.append(&mut self.far);
         self.distances.clear();
         self.sums.clear();
         self.steps.clear();
@@ -53,7 +78,7 @@ impl Ranked {
         let others = &self.distances;
         let chosen = rule.mining.range(mated, others, rule.mining_margin);
         // Ends of ranges are found by the loss itself, so that rounding decides as in a list.
-        let loss = |other: f64| ((mated - other) + rule.margin).max(0.0);
+        let loss = |other: f64| rule.loss(mated, other);
         let n_active = others.partition_point(|&other| loss(other) > 0.0);
         let n_above = others.partition_point(|&other| loss(other) > rule.window.low);
         let n_beyond = others.partition_point(|&other| loss(other) >= rule.window.high);

@@ -9,6 +9,9 @@ use crate::metric::matrix::Matrix;
 use crate::metric::relevance::{Relation, Relations};
 use crate::metric::scene::{Scene, Slope};
 
+/// Mated references up to which it takes longer to rank the others than to look at each triplet.
+const FEW: usize = 6;
+
 /// What all threads look at.
 #[derive(Clone, Copy)]
 struct View<'a> {
@@ -38,12 +41,16 @@ pub(super) fn over_all(loss: &TripletLoss, scene: &Scene<'_>) -> Slope {
     let mut to_values = Matrix::zeros(view.values.shape());
     // Rows hold slopes before reduction: what a loss weighs is known when all are.
     let rows = to_values.par_rows_mut().enumerate();
-    let mut tallies: Vec<Tally> = if loss.smooth || loss.swap {
-        rows.map(|(anchor, to)| view.one_by_one(anchor, to)).collect()
-    } else {
-        rows.map_init(Ranked::default, |ranked, (anchor, to)| view.at_once(ranked, anchor, to))
-            .collect()
-    };
+    let mut tallies: Vec<Tally> = rows
+        .map_init(Ranked::default, |ranked, (anchor, to)| {
+            let is_hinge = !loss.smooth && !loss.swap;
+            if is_hinge && view.relations.mated(anchor).nth(FEW).is_some() {
+                view.at_once(ranked, anchor, to)
+            } else {
+                view.one_by_one(anchor, to)
+            }
+        })
+        .collect();
     // Without references there are no rows.
     tallies.resize(scene.batch.embeddings.n_rows(), Tally::default());
     let weighed = weigh(scene, &tallies);
@@ -83,7 +90,9 @@ impl<'a> View<'a> {
     /// The hinge of all triplets of an anchor.
     fn at_once(&self, ranked: &mut Ranked, anchor: usize, to: &mut [f64]) -> Tally {
         let mut tally = Tally::default();
-        ranked.rank(self.others(anchor));
+        let distances = self.relations.mated(anchor).map(|mated| self.far(anchor, mated));
+        let Some(farthest) = distances.reduce(f64::max) else { return tally };
+        ranked.rank(self.others(anchor), |other| self.rule.is_far(farthest, other));
         for mated in self.relations.mated(anchor) {
             to[mated] += ranked.pull(self.far(anchor, mated), &self.rule, &mut tally) as f64;
         }

@@ -88,8 +88,8 @@ proptest! {
 
     #[test]
     fn streaming_agrees_with_a_list(
-        labels in prop::collection::vec(0u64..3, 1..14),
-        n_references in 0usize..12,
+        labels in prop::collection::vec(0u64..3, 1..40),
+        n_references in 0usize..30,
         seed in 0u64..1000,
         has_ties in any::<bool>(),
         mining in prop::sample::select(MININGS.to_vec()),
@@ -277,7 +277,7 @@ fn triplets_are_drawn_by_the_seed_alone() {
 
 #[test]
 fn the_number_of_threads_does_not_matter() {
-    let labels: Vec<u64> = (0..60).map(|index| index / 4).collect();
+    let labels: Vec<u64> = (0..60).map(|index| index / 10).collect();
     let rows = clustered(&labels, 5, 0.7, 1);
     let run = |n_threads, swap| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
