@@ -1,5 +1,7 @@
 //! How far embeddings lie from references, and how the embeddings move when that should change.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -148,13 +150,17 @@ impl Compared {
         let (to_a, to_b) = match self.distance {
             Distance::Lp { p: 2.0, power, .. } => {
                 // d v / d a = power * d^(power - 2) (a - b), with v = d^power.
-                let factors = Matrix::from_fn(gradient.shape(), |i, j| {
-                    let value = self.values[(i, j)];
-                    // Equal rows are not pushed apart: there is no direction.
-                    let slope = if value > 0.0 { value.powf(1.0 - 2.0 / power) } else { 0.0 };
-                    gradient[(i, j)] * power * if power == 2.0 { 1.0 } else { slope }
-                });
-                along_differences(&factors, a, b)
+                let factors = self.along_differences(gradient, power);
+                if self.references.is_none() {
+                    // Both sides at once.
+                    let mut both = along_differences_within(&factors.plus_transposed(), a);
+                    both.scale(power);
+                    return (self.embeddings.backward(&both), None);
+                }
+                let (mut to_a, mut to_b) = along_differences(&factors, a, b);
+                to_a.scale(power);
+                to_b.scale(power);
+                (to_a, to_b)
             }
             Distance::Lp { p, power, .. } => lp_backward(gradient, &self.values, a, b, p, power),
             Distance::Cosine | Distance::Dot if self.references.is_none() => {
@@ -188,6 +194,27 @@ impl Compared {
                 (self.embeddings.backward(&both), None)
             }
         }
+    }
+
+    /// The gradient times `d^(power - 2)`.
+    fn along_differences<'a>(&self, gradient: &'a Matrix, power: f64) -> Cow<'a, Matrix> {
+        if power == 2.0 {
+            return Cow::Borrowed(gradient);
+        }
+        let mut factors = gradient.clone();
+        let rows = factors.par_rows_mut().enumerate();
+        rows.for_each(|(row, factors)| {
+            for (factor, &value) in factors.iter_mut().zip(self.values.row(row)) {
+                // Equal rows are not pushed apart: there is no direction.
+                if value > 0.0 && *factor != 0.0 {
+                    *factor *=
+                        if power == 1.0 { value.recip() } else { value.powf(1.0 - 2.0 / power) };
+                } else {
+                    *factor = 0.0;
+                }
+            }
+        });
+        Cow::Owned(factors)
     }
 }
 
@@ -258,6 +285,18 @@ fn along_differences(factors: &Matrix, a: &Matrix, b: &Matrix) -> (Matrix, Matri
         }
     }
     (to_a, to_b)
+}
+
+/// The gradient of rows where each pulls at each along their difference, equally hard both ways.
+fn along_differences_within(factors: &Matrix, rows: &Matrix) -> Matrix {
+    let mut to_rows = factors.times(rows);
+    to_rows.par_rows_mut().enumerate().for_each(|(index, to)| {
+        let sum: f64 = factors.row(index).iter().sum();
+        for (to, &value) in to.iter_mut().zip(rows.row(index)) {
+            *to = sum * value - *to;
+        }
+    });
+    to_rows
 }
 
 fn lp_backward(

@@ -4,6 +4,7 @@ mod classes;
 mod miners;
 mod pairs;
 mod ranking;
+mod triplets;
 
 use std::path::{Path, PathBuf};
 
@@ -179,7 +180,7 @@ fn differences(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
 
 /// A loss over tuples, by the name that the reference gives it.
 fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLoss>> {
-    let groups = [pairs::tuple_loss, ranking::tuple_loss];
+    let groups = [pairs::tuple_loss, ranking::tuple_loss, triplets::tuple_loss];
     groups.into_iter().find_map(|group| group(class, params))
 }
 

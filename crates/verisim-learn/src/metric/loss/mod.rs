@@ -1,5 +1,6 @@
 //! Losses over pairs and triplets, one file each.
 
+mod angular;
 mod bins;
 mod chosen;
 mod circle;
@@ -20,7 +21,9 @@ mod margin;
 #[cfg(test)]
 mod mined_tests;
 mod multi_similarity;
+mod nca;
 mod neighbors;
+mod npairs;
 mod ntxent;
 mod pair_term;
 mod pnp;
@@ -34,10 +37,12 @@ mod supcon;
 #[cfg(test)]
 mod tests;
 mod threshold_consistent_margin;
+mod triplet;
 mod tuplet_margin;
 mod unbounded_contrastive;
 mod vicreg;
 
+pub use self::angular::AngularLoss;
 pub use self::circle::{CircleLoss, CircleWeights};
 pub use self::contrastive::ContrastiveLoss;
 pub use self::dynamic_soft_margin::DynamicSoftMarginLoss;
@@ -50,6 +55,8 @@ pub use self::lifted_structure::LiftedStructureLoss;
 pub use self::manifold::ManifoldLoss;
 pub use self::margin::{LearnedBoundary, MarginLoss};
 pub use self::multi_similarity::MultiSimilarityLoss;
+pub use self::nca::NcaLoss;
+pub use self::npairs::NPairsLoss;
 pub use self::ntxent::{NtxentCompat, NtxentLoss};
 pub use self::pnp::{PnpLoss, PnpVariant};
 pub use self::ranked_list::RankedListLoss;
@@ -58,6 +65,7 @@ pub use self::snr_contrastive::SnrContrastiveLoss;
 pub use self::squared_contrastive::SquaredContrastiveLoss;
 pub use self::supcon::SupConLoss;
 pub use self::threshold_consistent_margin::ThresholdConsistentMarginLoss;
+pub use self::triplet::{Mining, TripletLoss};
 pub use self::tuplet_margin::TupletMarginLoss;
 pub use self::unbounded_contrastive::UnboundedContrastiveLoss;
 pub use self::vicreg::VicRegLoss;

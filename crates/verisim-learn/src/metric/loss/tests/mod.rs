@@ -2,3 +2,4 @@
 
 mod pairs;
 mod ranking;
+mod triplets;
