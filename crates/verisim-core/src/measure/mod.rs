@@ -41,6 +41,8 @@ mod folds;
 mod histogram;
 mod identification;
 mod interval;
+mod ranks;
+mod relevance;
 mod retrieval;
 mod roc;
 mod search;
@@ -51,7 +53,8 @@ pub use folds::{FoldAccuracy, FoldedAccuracy, FoldedComparison, InvalidFolds, fo
 pub use histogram::ScoreHistogram;
 pub use identification::{FiguresAtFpir, Identification, IdentificationPoint, InvalidSearches};
 pub use interval::{Bootstrap, Estimate, error_rate_bound_without_errors};
-pub use retrieval::{Retrieval, RetrievalFigures};
+pub use relevance::{Hierarchy, Relation, Relevance, SameLabel, SharedLabel};
+pub use retrieval::{Retrieval, RetrievalAtK, RetrievalFigures};
 pub use roc::EqualErrorRate;
 pub use search::{LabeledGallery, SearchOutcome};
 pub use verification::{Comparison, InvalidComparisons, OperatingPoint, Verification};
