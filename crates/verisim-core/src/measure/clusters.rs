@@ -97,7 +97,9 @@ impl Clusters {
     /// The identities are resampled; an identity that comes twice is one of twice as many samples,
     /// in the same clusters. A replicate therefore mixes fewer identities than the set does, and its
     /// figures are too high. The mean of the replicates says by how much, and the interval is moved
-    /// down by that (Efron, Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 10).
+    /// down by that (Efron, Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 10). It
+    /// does not hold what clustering other samples anew would add: where that was simulated, on 20
+    /// identities of 6, the spread of NMI was right, and that of AMI a fifth too small.
     pub fn estimates(&self, bootstrap: &Bootstrap) -> Option<ClusterFigures<Estimate>> {
         let values = self.weighted(&vec![1; self.n_identities])?;
         let replicates = bootstrap.replicates(self.n_identities, |weights| self.weighted(weights));
