@@ -104,9 +104,12 @@ fn a_sample_is_not_held_to_a_center_of_its_own_making() {
     let spread = at_angles(&[(0.0, 1), (60.0, 1), (40.0, 2), (44.0, 2)]);
     assert_eq!(spread.identities()[0].n_misplaced, Some(2));
     assert_eq!(spread.identities()[1].n_misplaced, Some(0));
-    let spread = at_angles(&[(0.0, 1), (10.0, 1), (20.0, 1), (80.0, 2), (90.0, 2), (11.0, 2)]);
+    let spread =
+        at_angles(&[(0.0, 1), (10.0, 1), (20.0, 1), (9.0, 1), (80.0, 2), (90.0, 2), (11.0, 2)]);
     assert_eq!(spread.identities()[1].n_misplaced, Some(1));
-    assert_eq!(spread.figures().misplaced, Some(1.0 / 6.0));
+    // A share of the samples: identities count by their number of them, and by their weight.
+    assert_eq!(spread.figures().misplaced, Some(1.0 / 7.0));
+    assert_eq!(spread.weighted(&[2, 1])[8], Some(1.0 / 11.0));
 }
 
 #[test]
