@@ -1,7 +1,7 @@
 //! Numbers identities from 0, so that they can index an array; it does not know their names.
 
 /// The distinct labels of a set, in ascending order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identities {
     labels: Vec<u64>,
 }
@@ -18,6 +18,11 @@ impl Identities {
     /// How many identities there are.
     pub(crate) fn len(&self) -> usize {
         self.labels.len()
+    }
+
+    /// The distinct labels, by number.
+    pub(crate) fn labels(&self) -> &[u64] {
+        &self.labels
     }
 
     /// The number of an identity that is known to be among them.

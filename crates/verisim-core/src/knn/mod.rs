@@ -93,6 +93,16 @@ impl PackedEmbeddings {
         kernel::similarity(self.row(a), self.row(b))
     }
 
+    /// Similarity of a row to one of another set.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such row, or if the two sets are not of the same dimension.
+    pub fn similarity_to(&self, row: usize, others: &Self, other: usize) -> f32 {
+        assert_eq!(self.dim, others.dim, "embeddings of different models were compared");
+        kernel::similarity(self.row(row), others.row(other))
+    }
+
     /// Similarity of every row to `probe`, in the order of the rows.
     ///
     /// # Panics

@@ -1,5 +1,7 @@
 //! Intervals of figures, by resampling identities; it does not know which figures.
 
+use std::array;
+
 use crate::parallel;
 use crate::random::Random;
 
@@ -83,6 +85,40 @@ impl Bootstrap {
         Some(estimates.collect())
     }
 
+    /// As [`estimates`](Self::estimates), of figures that all lie within `range`.
+    pub(crate) fn estimates_in<const N: usize>(
+        &self,
+        n_identities: usize,
+        range: [f64; 2],
+        figures: impl Fn(&[u32]) -> Option<[f64; N]> + Sync,
+    ) -> Option<[Estimate; N]> {
+        let values = figures(&vec![1; n_identities])?;
+        let replicates = self.replicates(n_identities, figures);
+        Some(array::from_fn(|idx| {
+            let column = replicates.iter().map(|figures| figures[idx]).collect();
+            Estimate::within(values[idx], column, range)
+        }))
+    }
+
+    /// Computes several figures with their intervals, each of which may be undefined by itself.
+    ///
+    /// `figures` is as for [`replicates`](Self::replicates). A figure whose value is undefined has
+    /// no estimate, and a replicate that leaves a figure undefined is left out for that figure
+    /// alone. `ranges` holds the least and the greatest possible value of each.
+    pub(crate) fn estimates_each<const N: usize>(
+        &self,
+        n_identities: usize,
+        ranges: [[f64; 2]; N],
+        figures: impl Fn(&[u32]) -> [Option<f64>; N] + Sync,
+    ) -> [Option<Estimate>; N] {
+        let values = figures(&vec![1; n_identities]);
+        let replicates = self.replicates(n_identities, |weights| Some(figures(weights)));
+        array::from_fn(|idx| {
+            let column = replicates.iter().filter_map(|figures| figures[idx]).collect();
+            values[idx].map(|value| Estimate::within(value, column, ranges[idx]))
+        })
+    }
+
     /// How often each identity is drawn into a replicate.
     fn weights(&self, n_identities: usize, number: usize) -> Vec<u32> {
         let mut random = Random::of_job(self.seed, number);
@@ -99,10 +135,16 @@ impl Estimate {
     ///
     /// Quantiles are interpolated linearly between the two nearest replicates. Without replicates
     /// nothing is known: the interval is 0 to 1.
-    pub fn new(value: f64, mut replicates: Vec<f64>) -> Self {
+    pub fn new(value: f64, replicates: Vec<f64>) -> Self {
+        Self::within(value, replicates, [0.0, 1.0])
+    }
+
+    /// As [`new`](Self::new), around a figure from `lowest` to `highest`, which is what is known
+    /// without replicates.
+    pub fn within(value: f64, mut replicates: Vec<f64>, [lowest, highest]: [f64; 2]) -> Self {
         replicates.sort_unstable_by(f64::total_cmp);
         let Some(last) = replicates.len().checked_sub(1) else {
-            return Self { value, lower: 0.0, upper: 1.0 };
+            return Self { value, lower: lowest, upper: highest };
         };
         let quantile = |share: f64| {
             let position = share * last as f64;
@@ -184,6 +226,22 @@ mod tests {
         assert_eq!(estimate.value, 0.4);
         assert!((estimate.lower - 0.304).abs() < 0.015, "{estimate:?}");
         assert!((estimate.upper - 0.496).abs() < 0.015, "{estimate:?}");
+    }
+
+    #[test]
+    fn a_figure_may_be_undefined_where_another_is_not() {
+        // The first is 1 wherever it is defined, though half of the replicates lack it.
+        let figures = |weights: &[u32]| {
+            let first = (weights[0] > 0).then_some(1.0);
+            [first, None, Some(f64::from(weights[0]))]
+        };
+        let bootstrap = Bootstrap { n_replicates: 100, seed: 0 };
+        let found = bootstrap.estimates_each(2, [[0.0, 9.0]; 3], figures);
+        let one = Estimate { value: 1.0, lower: 1.0, upper: 1.0 };
+        assert_eq!(found, [Some(one), None, Some(Estimate { lower: 0.0, upper: 2.0, ..one })]);
+        let none = Bootstrap { n_replicates: 0, seed: 0 };
+        let found = none.estimates_each(2, [[-3.0, 9.0]; 3], figures)[0];
+        assert_eq!(found, Some(Estimate { value: 1.0, lower: -3.0, upper: 9.0 }));
     }
 
     #[test]

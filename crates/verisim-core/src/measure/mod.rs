@@ -5,8 +5,10 @@
 //!   error rate, AUC, ROC, histograms.
 //! - [`Identification`] (1:N): CMC with a closed set, FPIR and FNIR with an open one, from the
 //!   searches of a [`LabeledGallery`].
-//! - [`Retrieval`]: recall@1, R-precision, MAP@R, MAP and MRR, every sample searching for all
-//!   others.
+//! - [`Retrieval`]: recall@k, precision@k, R-precision, MAP@R, MAP and MRR, every sample searching
+//!   for all others, or probes for references; what is relevant is a matter of [`Relevance`].
+//! - [`Spread`]: distances within and between identities, their ratio, and misplaced samples.
+//! - [`Clusters`]: NMI and AMI of clusters and identities.
 //! - [`folded_accuracy`]: accuracy over folds, as LFW defines it.
 //! - [`Bootstrap`]: the 95 % interval of any of them, over identities.
 //!
@@ -36,22 +38,29 @@
 //! # Ok::<(), verisim_core::measure::InvalidComparisons>(())
 //! ```
 
+mod clusters;
 mod figures;
 mod folds;
 mod histogram;
 mod identification;
 mod interval;
+mod ranks;
+mod relevance;
 mod retrieval;
 mod roc;
 mod search;
+mod spread;
 mod verification;
 
+pub use clusters::{ClusterFigures, Clusters};
 pub use figures::{FiguresAtFmr, VerificationFigures};
 pub use folds::{FoldAccuracy, FoldedAccuracy, FoldedComparison, InvalidFolds, folded_accuracy};
 pub use histogram::ScoreHistogram;
 pub use identification::{FiguresAtFpir, Identification, IdentificationPoint, InvalidSearches};
 pub use interval::{Bootstrap, Estimate, error_rate_bound_without_errors};
-pub use retrieval::{Retrieval, RetrievalFigures};
+pub use relevance::{Hierarchy, Relation, Relevance, SameLabel, SharedLabel};
+pub use retrieval::{Retrieval, RetrievalAtK, RetrievalFigures};
 pub use roc::EqualErrorRate;
 pub use search::{LabeledGallery, SearchOutcome};
+pub use spread::{Between, IdentitySpread, Spread, SpreadFigures, Within};
 pub use verification::{Comparison, InvalidComparisons, OperatingPoint, Verification};

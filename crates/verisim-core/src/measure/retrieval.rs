@@ -1,87 +1,174 @@
-//! Measures of retrieval, every sample searching for all others; it does not know what a gallery
-//! is.
+//! Measures of retrieval: every probe ranks all references; it does not know what a gallery is.
 //!
-//! Let `R` be the number of other samples of the probe's identity (the *relevant* ones), and let
-//! `rel_k` be 1 if the `k`-th nearest of all other samples is relevant, else 0. With
+//! Let `R` be the number of references that are *relevant* to the probe, those of its identity for
+//! instance, and let `rel_k` be 1 if the `k`-th nearest reference is relevant, else 0. With
 //! `P@k = (rel_1 + ... + rel_k) / k`, the figures of one probe are
 //!
 //! ```text
-//! recall@1        rel_1
+//! recall@k        max(rel_1, ..., rel_k)              of the literature on metric learning
+//! precision@k     P@k
+//! plain recall@k  (rel_1 + ... + rel_k) / R           of information retrieval
 //! R-precision     P@R
 //! MAP@R           1/R sum_{k=1..R} P@k rel_k
 //! MAP             1/R sum_{k>=1}   P@k rel_k
 //! MRR             1 / min{k : rel_k = 1}
 //! ```
 //!
-//! and the figures of a set are their means over all probes with `R > 0`.
+//! and the figures of a set are their means over all probes with `R > 0`. All references are
+//! ranked, however many there are, so that none of these depends on where a search was cut off.
 //!
 //! Musgrave, Belongie, Lim, *A Metric Learning Reality Check*, ECCV 2020,
 //! <https://arxiv.org/abs/2003.08505>. The figures are those of pytorch-metric-learning's
-//! `AccuracyCalculator`, which calls recall@1 `precision_at_1`.
+//! `AccuracyCalculator`, which calls recall@1 `precision_at_1`. Recall@k is that of Jégou, Douze,
+//! Schmid, *Product Quantization for Nearest Neighbor Search*, 2011, and of Oh Song et al., *Deep
+//! Metric Learning via Lifted Structured Feature Embedding*, CVPR 2016,
+//! <https://arxiv.org/abs/1511.06452>.
 
-use std::cmp::Ordering;
+use std::array;
 
 use super::interval::{Bootstrap, Estimate};
+use super::ranks::Ranking;
+use super::relevance::{Relation, Relevance, SameLabel};
 use crate::identities::Identities;
 use crate::knn::PackedEmbeddings;
-use crate::parallel;
 
-/// How well the samples of a set find those of the same identity.
+/// How well probes find what is relevant to them.
+///
+/// Takes time in the product of the numbers of probes and references, on all cores, and memory
+/// linear in them.
 #[derive(Clone, Debug)]
 pub struct Retrieval {
-    probes: Vec<(usize, RetrievalFigures<f64>)>, // with the number of the probe's identity
-    n_identities: usize,
+    probes: Vec<Probe>,
+    identities: Identities,
+    ks: Vec<usize>,
     n_without_relevant: usize,
+}
+
+/// What one probe found.
+#[derive(Clone, Debug)]
+struct Probe {
+    identity: usize,
+    figures: [f64; 5],   // in the order of `RetrievalFigures`
+    at_k: Vec<[f64; 3]>, // in the order of `RetrievalAtK`
 }
 
 /// The measures of retrieval: of one probe or a set (`f64`), or with intervals ([`Estimate`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RetrievalFigures<T> {
-    /// Whether the nearest sample is relevant.
+    /// Whether the nearest reference is relevant.
     pub recall_at_1: T,
-    /// Share of relevant samples among the nearest `R`.
+    /// Share of relevant references among the nearest `R`.
     pub r_precision: T,
     /// Mean average precision among the nearest `R`.
     pub map_at_r: T,
     /// Mean average precision.
     pub map: T,
-    /// Mean reciprocal rank of the first relevant sample.
+    /// Mean reciprocal rank of the first relevant reference.
     pub mrr: T,
 }
 
-/// One sample as seen from the probe.
-#[derive(Clone, Copy)]
-struct Seen {
-    score: f32,
-    row: usize,
+/// The measures of retrieval among the `k` nearest references.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetrievalAtK<T> {
+    /// Number of references looked at, above 0.
+    pub k: usize,
+    /// Share of probes with at least one relevant reference among them.
+    pub recall: T,
+    /// Share of relevant references among them. Its divisor is `k` even if there are fewer
+    /// references, and it cannot reach 1 where `R < k`.
+    pub precision: T,
+    /// Share of the relevant references that is among them.
+    pub plain_recall: T,
 }
 
 impl Retrieval {
+    /// Numbers of references that [`leave_one_out`](Self::leave_one_out) looks at: those of Oh Song
+    /// et al. for sets with many samples an identity.
+    pub const KS: [usize; 4] = [1, 2, 4, 8];
+
     /// Lets every sample search for all others; `labels` are the labels of the rows.
     ///
     /// The probe is left out by its position, so that a copy of it is found like any other sample.
-    /// Of equal scores the earlier row is nearer. Takes time quadratic in the number of samples, on
-    /// all cores, and memory linear in it.
+    /// Of equal scores the earlier row is nearer.
     ///
     /// # Panics
     ///
     /// Panics if there is not one label for each row.
     pub fn leave_one_out(samples: &PackedEmbeddings, labels: &[u64]) -> Self {
-        assert_eq!(labels.len(), samples.len(), "each sample has one label");
-        let identities = Identities::new(labels.iter().copied());
-        let mut rows_of_identity = vec![Vec::new(); identities.len()];
-        for (row, &label) in labels.iter().enumerate() {
-            rows_of_identity[identities.number(label)].push(row);
-        }
-        let probes = parallel::map(samples.len(), |probe| {
-            let identity = identities.number(labels[probe]);
-            let ranks = ranks_of_relevant(samples, labels, probe, &rows_of_identity[identity]);
-            RetrievalFigures::of_ranks(&ranks).map(|figures| (identity, figures))
+        let same = SameLabel { probes: labels, references: labels };
+        Self::leave_one_out_by(samples, labels, &same, &Self::KS)
+    }
+
+    /// As [`leave_one_out`](Self::leave_one_out), with relevance by any rule and at other numbers
+    /// of references.
+    ///
+    /// `identities` are the labels of the rows that intervals resample, whatever is relevant.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is not one label for each row, or if one of `ks` is 0.
+    pub fn leave_one_out_by(
+        samples: &PackedEmbeddings,
+        identities: &[u64],
+        relevance: &(impl Relevance + Sync + ?Sized),
+        ks: &[usize],
+    ) -> Self {
+        let others = |probe: usize, reference: usize| {
+            if probe == reference {
+                Relation::Ignored
+            } else {
+                relevance.relation(probe, reference)
+            }
+        };
+        Self::between([samples, samples], identities, &others, ks)
+    }
+
+    /// Lets every probe search for all references, none of which is a probe.
+    ///
+    /// `identities` are the labels of the probes that intervals resample, whatever is relevant.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is not one label for each probe, if probes and references are not of the
+    /// same dimension, or if one of `ks` is 0.
+    pub fn between(
+        [probes, references]: [&PackedEmbeddings; 2],
+        identities: &[u64],
+        relevance: &(impl Relevance + Sync + ?Sized),
+        ks: &[usize],
+    ) -> Self {
+        assert_eq!(identities.len(), probes.len(), "each probe has one label");
+        assert_eq!(probes.dim(), references.dim(), "the probes come from a different model");
+        let score = |probe, reference| probes.similarity_to(probe, references, reference);
+        Self::by_score(references.len(), identities, relevance, ks, score)
+    }
+
+    /// As [`between`](Self::between), with any score of a probe and a reference; higher is nearer.
+    ///
+    /// There are as many probes as `identities`. A probe that is among the references must be
+    /// [`Ignored`](Relation::Ignored) there by `relevance`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if one of `ks` is 0.
+    pub fn by_score(
+        n_references: usize,
+        identities: &[u64],
+        relevance: &(impl Relevance + Sync + ?Sized),
+        ks: &[usize],
+        score: impl Fn(usize, usize) -> f32 + Sync,
+    ) -> Self {
+        assert!(ks.iter().all(|&k| k > 0), "nothing is found among no references");
+        let n_probes = identities.len();
+        let numbers = Identities::new(identities.iter().copied());
+        let ranking = Ranking { n_probes, n_references, relevance, score };
+        let judged = ranking.map(|probe, ranks| {
+            let identity = numbers.number(identities[probe]);
+            Probe::of_ranks(identity, ranks, ks)
         });
-        let n_samples = probes.len();
-        let probes: Vec<_> = probes.into_iter().flatten().collect();
-        let n_without_relevant = n_samples - probes.len();
-        Self { probes, n_identities: identities.len(), n_without_relevant }
+        let probes: Vec<Probe> = judged.into_iter().flatten().collect();
+        let n_without_relevant = n_probes - probes.len();
+        Self { probes, identities: numbers, ks: ks.to_vec(), n_without_relevant }
     }
 
     /// Number of probes that the figures are means over.
@@ -89,32 +176,86 @@ impl Retrieval {
         self.probes.len()
     }
 
-    /// Number of samples left out of the means, as no other sample shows their identity.
+    /// Number of probes left out of the means, as nothing is relevant to them.
     pub fn n_without_relevant(&self) -> usize {
         self.n_without_relevant
     }
 
     /// The figures of the set; `None` if no probe has anything to find.
     pub fn figures(&self) -> Option<RetrievalFigures<f64>> {
-        self.weighted(&vec![1; self.n_identities]).map(RetrievalFigures::from_array)
+        self.mean(&self.once(), |probe| probe.figures).map(RetrievalFigures::from_array)
+    }
+
+    /// The figures of the set at each number of references that was asked for, in that order;
+    /// `None` if no probe has anything to find.
+    pub fn at_k(&self) -> Option<Vec<RetrievalAtK<f64>>> {
+        let weights = self.once();
+        self.each_k(|idx| self.mean(&weights, |probe| probe.at_k[idx]))
     }
 
     /// The figures of the set with their intervals; `None` if no probe has anything to find.
     ///
     /// The identities of the probes are resampled; what they search stays as it is.
     pub fn estimates(&self, bootstrap: &Bootstrap) -> Option<RetrievalFigures<Estimate>> {
-        let figures = |weights: &[u32]| self.weighted(weights).map(Vec::from);
-        let estimates = bootstrap.estimates(self.n_identities, figures)?;
-        estimates.try_into().ok().map(RetrievalFigures::from_array)
+        let figures = |weights: &[u32]| self.mean(weights, |probe| probe.figures);
+        let estimates = bootstrap.estimates_in(self.identities.len(), [0.0, 1.0], figures)?;
+        Some(RetrievalFigures::from_array(estimates))
     }
 
-    fn weighted(&self, weights: &[u32]) -> Option<[f64; 5]> {
-        let mut sums = [0.0; 5];
+    /// As [`at_k`](Self::at_k), with intervals as in [`estimates`](Self::estimates).
+    pub fn estimates_at_k(&self, bootstrap: &Bootstrap) -> Option<Vec<RetrievalAtK<Estimate>>> {
+        self.each_k(|idx| {
+            let figures = |weights: &[u32]| self.mean(weights, |probe| probe.at_k[idx]);
+            bootstrap.estimates_in(self.identities.len(), [0.0, 1.0], figures)
+        })
+    }
+
+    /// How much each figure is above that of `before`, with intervals; `None` if the probes of the
+    /// two are not of the same identities, or if either has no figures.
+    ///
+    /// A replicate draws the same identities in both. What every model finds easy or hard cancels
+    /// out, so the interval is narrower than those of the two figures would suggest.
+    pub fn change_from(
+        &self,
+        before: &Self,
+        bootstrap: &Bootstrap,
+    ) -> Option<RetrievalFigures<Estimate>> {
+        if self.identities != before.identities {
+            return None;
+        }
+        let change = |weights: &[u32]| {
+            let [after, before] = [self, before].map(|it| it.mean(weights, |probe| probe.figures));
+            let (after, before) = after.zip(before)?;
+            Some(array::from_fn(|idx| after[idx] - before[idx]))
+        };
+        let changes = bootstrap.estimates_in(self.identities.len(), [-1.0, 1.0], change)?;
+        Some(RetrievalFigures::from_array(changes))
+    }
+
+    /// Weights with which every identity counts once.
+    fn once(&self) -> Vec<u32> {
+        vec![1; self.identities.len()]
+    }
+
+    fn each_k<T>(&self, figures: impl Fn(usize) -> Option<[T; 3]>) -> Option<Vec<RetrievalAtK<T>>> {
+        let at_k = |(idx, &k)| {
+            let [recall, precision, plain_recall] = figures(idx)?;
+            Some(RetrievalAtK { k, recall, precision, plain_recall })
+        };
+        self.ks.iter().enumerate().map(at_k).collect()
+    }
+
+    fn mean<const N: usize>(
+        &self,
+        weights: &[u32],
+        figures: impl Fn(&Probe) -> [f64; N],
+    ) -> Option<[f64; N]> {
+        let mut sums = [0.0; N];
         let mut all = 0.0;
-        for &(identity, figures) in &self.probes {
-            let weight = f64::from(weights[identity]);
+        for probe in &self.probes {
+            let weight = f64::from(weights[probe.identity]);
             all += weight;
-            for (sum, figure) in sums.iter_mut().zip(figures.into_array()) {
+            for (sum, figure) in sums.iter_mut().zip(figures(probe)) {
                 *sum += weight * figure;
             }
         }
@@ -122,23 +263,28 @@ impl Retrieval {
     }
 }
 
-impl RetrievalFigures<f64> {
-    /// The figures of a probe whose relevant samples have these ranks, ascending and from 1.
-    fn of_ranks(ranks: &[usize]) -> Option<Self> {
+impl Probe {
+    /// What a probe found whose relevant references have these ranks, ascending and from 1.
+    fn of_ranks(identity: usize, ranks: &[usize], ks: &[usize]) -> Option<Self> {
         let first = *ranks.first()?;
         let n_relevant = ranks.len();
         let share = |sum: f64| sum / n_relevant as f64;
-        let is_near = |rank: usize| rank <= n_relevant;
-        // At the rank of the k-th relevant sample, k of `rank` samples are relevant.
+        // At the rank of the k-th relevant reference, k of `rank` references are relevant.
         let precisions = || (1..).zip(ranks).map(|(k, &rank)| (rank, f64::from(k) / rank as f64));
-        let near = precisions().filter(|&(rank, _)| is_near(rank));
-        Some(Self {
-            recall_at_1: if first == 1 { 1.0 } else { 0.0 },
-            r_precision: share(near.clone().count() as f64),
-            map_at_r: share(near.map(|(_, precision)| precision).sum()),
-            map: share(precisions().map(|(_, precision)| precision).sum()),
-            mrr: 1.0 / first as f64,
-        })
+        let near = precisions().filter(|&(rank, _)| rank <= n_relevant);
+        let found = |k: usize| if first <= k { 1.0 } else { 0.0 };
+        let figures = [
+            found(1),
+            share(near.clone().count() as f64),
+            share(near.map(|(_, precision)| precision).sum()),
+            share(precisions().map(|(_, precision)| precision).sum()),
+            1.0 / first as f64,
+        ];
+        let at_k = ks.iter().map(|&k| {
+            let n_found = ranks.partition_point(|&rank| rank <= k) as f64;
+            [found(k), n_found / k as f64, share(n_found)]
+        });
+        Some(Self { identity, figures, at_k: at_k.collect() })
     }
 }
 
@@ -146,196 +292,7 @@ impl<T> RetrievalFigures<T> {
     fn from_array([recall_at_1, r_precision, map_at_r, map, mrr]: [T; 5]) -> Self {
         Self { recall_at_1, r_precision, map_at_r, map, mrr }
     }
-
-    fn into_array(self) -> [T; 5] {
-        [self.recall_at_1, self.r_precision, self.map_at_r, self.map, self.mrr]
-    }
-}
-
-impl Seen {
-    fn nearest_first(self, other: Self) -> Ordering {
-        other.score.total_cmp(&self.score).then(self.row.cmp(&other.row))
-    }
-}
-
-/// Ranks of the samples of the probe's identity among all but the probe, ascending and from 1.
-///
-/// No list of all samples is sorted: what ranks before a relevant sample is counted.
-fn ranks_of_relevant(
-    samples: &PackedEmbeddings,
-    labels: &[u64],
-    probe: usize,
-    rows_of_identity: &[usize],
-) -> Vec<usize> {
-    let see = |row| Seen { score: samples.similarity(probe, row), row };
-    let mut relevant: Vec<Seen> =
-        rows_of_identity.iter().filter(|&&row| row != probe).map(|&row| see(row)).collect();
-    if relevant.is_empty() {
-        return Vec::new();
-    }
-    relevant.sort_unstable_by(|a, b| a.nearest_first(*b));
-
-    // How many others lie between the relevant sample before and this one.
-    let mut n_between = vec![0; relevant.len() + 1];
-    for row in (0..samples.len()).filter(|&row| labels[row] != labels[probe]) {
-        let other = see(row);
-        n_between[relevant.partition_point(|it| it.nearest_first(other).is_lt())] += 1;
-    }
-    let mut rank = 0;
-    let ranks = n_between[..relevant.len()].iter().map(|n_others| {
-        rank += n_others + 1;
-        rank
-    });
-    ranks.collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::Embedding;
-
-    /// Written by pytorch-metric-learning.
-    #[derive(serde::Deserialize)]
-    struct Golden {
-        embeddings: Vec<Vec<f32>>,
-        labels: Vec<u64>,
-        figures: GoldenFigures,
-    }
-
-    #[derive(serde::Deserialize)]
-    struct GoldenFigures {
-        precision_at_1: f64,
-        r_precision: f64,
-        mean_average_precision_at_r: f64,
-        mean_average_precision: f64,
-        mean_reciprocal_rank: f64,
-    }
-
-    fn golden() -> Golden {
-        serde_json::from_str(include_str!("../../testdata/retrieval_self.json")).unwrap()
-    }
-
-    fn packed(embeddings: Vec<Vec<f32>>) -> PackedEmbeddings {
-        let mut rows = PackedEmbeddings::new(embeddings[0].len());
-        for values in embeddings {
-            rows.push(&Embedding::new(values).unwrap());
-        }
-        rows
-    }
-
-    /// Samples on the unit circle, at angles in degrees.
-    fn at_angles(samples: &[(f32, u64)]) -> Retrieval {
-        let point =
-            |&(angle, _): &(f32, u64)| vec![angle.to_radians().cos(), angle.to_radians().sin()];
-        let labels: Vec<u64> = samples.iter().map(|&(_, label)| label).collect();
-        Retrieval::leave_one_out(&packed(samples.iter().map(point).collect()), &labels)
-    }
-
-    #[track_caller]
-    fn check_ranks(ranks: &[usize], expected: [f64; 5]) {
-        let found = RetrievalFigures::of_ranks(ranks).unwrap().into_array();
-        for (found, expected) in found.iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
-        }
-    }
-
-    #[test]
-    fn agrees_with_pytorch_metric_learning() {
-        // Labels near 2^63 are distinct too, though no float tells them apart.
-        for offset in [0, (1 << 63) - 3] {
-            let golden = golden();
-            let labels: Vec<u64> = golden.labels.iter().map(|label| label + offset).collect();
-            let found = Retrieval::leave_one_out(&packed(golden.embeddings), &labels).figures();
-            let expected = [
-                golden.figures.precision_at_1,
-                golden.figures.r_precision,
-                golden.figures.mean_average_precision_at_r,
-                golden.figures.mean_average_precision,
-                golden.figures.mean_reciprocal_rank,
-            ];
-            for (found, expected) in found.unwrap().into_array().iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
-            }
-        }
-    }
-
-    #[test]
-    fn ranks_decide_the_figures() {
-        check_ranks(&[1, 2, 3], [1.0; 5]);
-        check_ranks(&[1, 3, 6], [1.0, 2.0 / 3.0, 5.0 / 9.0, 13.0 / 18.0, 1.0]);
-        check_ranks(&[4], [0.0, 0.0, 0.0, 0.25, 0.25]);
-    }
-
-    #[test]
-    fn a_sample_alone_is_left_out_of_the_means_but_counted() {
-        let retrieval = at_angles(&[(0.0, 1), (10.0, 1), (5.0, 2)]);
-        assert_eq!((retrieval.n_probes(), retrieval.n_without_relevant()), (2, 1));
-        let figures = retrieval.figures().unwrap();
-        assert_eq!((figures.recall_at_1, figures.mrr), (0.0, 0.5));
-        assert_eq!(at_angles(&[(0.0, 1), (10.0, 2)]).figures(), None);
-    }
-
-    #[test]
-    fn of_equal_scores_the_earlier_row_is_nearer() {
-        let first = |samples: &[(f32, u64)]| at_angles(samples).probes[0].1.recall_at_1;
-        assert_eq!(first(&[(0.0, 1), (20.0, 1), (20.0, 2)]), 1.0);
-        assert_eq!(first(&[(0.0, 1), (20.0, 2), (20.0, 1)]), 0.0);
-    }
-
-    #[test]
-    fn a_copy_of_the_probe_is_found() {
-        let figures = at_angles(&[(0.0, 1), (0.0, 1), (90.0, 2)]).figures();
-        assert_eq!(figures, Some(RetrievalFigures::from_array([1.0; 5])));
-    }
-
-    #[test]
-    fn a_weight_counts_as_that_many_probes() {
-        // Identity 1 finds itself; 2 and 3 find each other.
-        let samples = [(0.0, 1), (1.0, 1), (90.0, 2), (180.0, 2), (100.0, 3), (170.0, 3)];
-        let recall = |weights: &[u32]| at_angles(&samples).weighted(weights).map(|it| it[0]);
-        assert_eq!(recall(&[1, 1, 1]), Some(1.0 / 3.0));
-        assert_eq!(recall(&[3, 1, 0]), Some(0.75));
-        assert_eq!(recall(&[0, 0, 0]), None);
-    }
-
-    #[test]
-    fn intervals_hold_the_figures() {
-        let golden = golden();
-        let retrieval = Retrieval::leave_one_out(&packed(golden.embeddings), &golden.labels);
-        let estimates = retrieval.estimates(&Bootstrap::default()).unwrap().into_array();
-        for (estimate, figure) in estimates.iter().zip(retrieval.figures().unwrap().into_array()) {
-            assert_eq!(estimate.value, figure);
-            assert!(estimate.lower < figure && figure < estimate.upper, "{estimate:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn ranks_are_those_of_sorting_everything(
-            samples in prop::collection::vec((0u8..12, 0u64..3), 2..30),
-        ) {
-            let labels: Vec<u64> = samples.iter().map(|&(_, label)| label).collect();
-            let points = samples.iter().map(|&(angle, _)| {
-                let angle = f32::from(angle) * 0.5;
-                vec![angle.cos(), angle.sin()]
-            });
-            let packed = packed(points.collect());
-            for probe in 0..samples.len() {
-                let score = |row| packed.similarity(probe, row);
-                let is_relevant = |row: usize| labels[row] == labels[probe];
-                let mut others: Vec<usize> = (0..labels.len()).filter(|&it| it != probe).collect();
-                // Stable: of equal scores the earlier row stays first.
-                others.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
-                let expected: Vec<usize> = (1..)
-                    .zip(&others)
-                    .filter(|&(_, &row)| is_relevant(row))
-                    .map(|(rank, _)| rank)
-                    .collect();
-                let rows: Vec<usize> = (0..labels.len()).filter(|&row| is_relevant(row)).collect();
-                prop_assert_eq!(ranks_of_relevant(&packed, &labels, probe, &rows), expected);
-            }
-        }
-    }
-}
+mod tests;
