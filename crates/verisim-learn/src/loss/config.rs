@@ -97,7 +97,12 @@ impl LossConfig {
             Form::Tuples(loss) => loss.check()?,
             Form::Classes(loss) => {
                 loss.check()?;
-                require("memory", self.memory as f64, self.memory == 0, "0 for a loss over classes")?;
+                require(
+                    "memory",
+                    self.memory as f64,
+                    self.memory == 0,
+                    "0 for a loss over classes",
+                )?;
             }
             Form::Sum(terms) => {
                 require("terms", terms.len() as f64, !terms.is_empty(), "one loss or more")?;
@@ -177,12 +182,15 @@ fn write(config: &LossConfig) -> Result<Table, toml::ser::Error> {
     let listed = |it: &Vec<WeightedRegularizer>| (!it.is_empty()).then(|| Value::try_from(it));
     put("regularizers", listed(&config.regularizers))?;
     put("center_regularizers", listed(&config.center_regularizers))?;
-    put("miner", config.miner.as_ref().map(|miner| {
-        let mut miner = Table::try_from(miner)?;
-        if let Some(distance) = &config.miner_distance {
-            miner.insert("distance".to_owned(), Value::try_from(distance)?);
-        }
-        Ok(Value::Table(miner))
-    }))?;
+    put(
+        "miner",
+        config.miner.as_ref().map(|miner| {
+            let mut miner = Table::try_from(miner)?;
+            if let Some(distance) = &config.miner_distance {
+                miner.insert("distance".to_owned(), Value::try_from(distance)?);
+            }
+            Ok(Value::Table(miner))
+        }),
+    )?;
     Ok(table)
 }

@@ -20,8 +20,10 @@ use self::kind::Form;
 use crate::backbone::WeightSource;
 use crate::metric::InvalidLoss;
 use crate::metric::class::scene::{ClassLoss, ClassScene};
+use crate::metric::distance::Distance;
 use crate::metric::matrix::Matrix;
 use crate::metric::miner::Miner;
+use crate::metric::reducer::Reducer;
 use crate::metric::relevance::Relations;
 use crate::metric::scene::{Batch, Options, TupleLoss, evaluate, scene};
 use crate::ops::{carry, cosine};
@@ -120,7 +122,7 @@ impl Loss {
             Form::Classes(loss) => self.classify(loss, features.clone(), labels, state, seed),
             Form::Sum(terms) => self.add(terms, features.clone(), labels, state, seed),
         };
-        let value = self.regularized(value, features, labels);
+        let value = self.regularized(value, features);
         state.n_steps += 1;
         value
     }
@@ -163,7 +165,8 @@ impl Loss {
                 seed,
             },
         );
-        let mut value = with_gradient(constant(&features, found.value), features, found.embeddings.data());
+        let mut value =
+            with_gradient(constant(&features, found.value), features, found.embeddings.data());
         if let Some(parameters) = &self.parameters {
             value = with_gradient(value, parameters.val(), &found.parameters);
         }
@@ -193,9 +196,11 @@ impl Loss {
         let lengths = loss.needs_norms().then(|| [norms(features.clone()), norms(centers)]);
         let lengths_on_host = lengths.clone().map(|it| it.map(narrow)).unwrap_or_default();
         let parameters = self.parameters.as_ref().map(|it| widened(it.val())).unwrap_or_default();
-        let sample_weights = self.config.miner.as_ref().map(|miner| {
-            self.sample_weights(miner, &matrix(&features), labels, seed)
-        });
+        let sample_weights = self
+            .config
+            .miner
+            .as_ref()
+            .map(|miner| self.sample_weights(miner, &matrix(&features), labels, seed));
         let reducer = self.config.reducer.clone().unwrap_or_else(|| loss.reducer());
         let slope = loss.evaluate(&ClassScene {
             cosines: &narrow(cosines.clone()),
@@ -245,7 +250,7 @@ impl Loss {
         sum
     }
 
-    /// How much each sample counts: how often a miner chose it, in shares of the most frequent.
+    /// How much each sample counts, by how often a miner chose it.
     fn sample_weights(&self, miner: &Miner, rows: &Matrix, labels: &[u64], seed: u64) -> Vec<f64> {
         let relations = Relations::within(labels);
         let batch = Batch {
@@ -255,25 +260,23 @@ impl Loss {
             labels: Some(labels),
         };
         let asked = self.config.miner_distance.or(self.config.distance);
-        let distance = asked.or_else(|| miner.distance()).unwrap_or(crate::metric::distance::Distance::Cosine);
-        let reducer = crate::metric::reducer::Reducer::Mean;
+        let distance = asked.or_else(|| miner.distance()).unwrap_or(Distance::Cosine);
+        let reducer = Reducer::Mean;
         let mut scene = scene(batch, distance, &reducer);
         scene.seed = seed;
         miner.mine(&scene).shares(labels.len())
     }
 
-    fn regularized(&self, value: LossValue, features: Tensor<2>, labels: &[u64]) -> LossValue {
+    fn regularized(&self, value: LossValue, features: Tensor<2>) -> LossValue {
         let mut loss = value.loss;
         let config = &self.config;
-        let terms = [
-            (&config.regularizers, Some(features), labels),
-            (&config.center_regularizers, self.centers(), &[]),
-        ];
-        for (regularizers, rows, labels) in terms {
+        let terms =
+            [(&config.regularizers, Some(features)), (&config.center_regularizers, self.centers())];
+        for (regularizers, rows) in terms {
             let Some(rows) = rows.filter(|_| !regularizers.is_empty()) else { continue };
             let on_host = matrix(&rows);
             for it in regularizers {
-                let (found, mut gradient) = it.regularizer.evaluate(&on_host, labels);
+                let (found, mut gradient) = it.regularizer.evaluate(&on_host);
                 gradient.scale(it.weight);
                 loss = loss + constant(&rows, found * it.weight);
                 loss = with_gradient(loss, rows.clone(), gradient.data());

@@ -56,9 +56,9 @@ impl LossState {
         if capacity == 0 {
             return None;
         }
-        let memory =
-            self.memory.get_or_insert_with(|| MemoryBank::new(capacity, rows.n_columns()));
-        memory.enqueue(rows, labels);
+        let memory = self.memory.get_or_insert_with(|| MemoryBank::new(capacity, rows.n_columns()));
+        let narrow: Vec<f32> = rows.data().iter().map(|&value| value as f32).collect();
+        memory.enqueue(&narrow, labels);
         Some(memory)
     }
 

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::*;
-use crate::metric::golden::classify;
+use crate::metric::golden::classify::classify;
 
 /// A recipe's loss.
 fn loss(text: &str) -> LossConfig {
@@ -30,7 +30,8 @@ fn made(config: &LossConfig, device: &Device) -> Loss {
 fn run(config: &LossConfig, rows: &Matrix, labels: &[u64]) -> (f32, Vec<f64>) {
     let device = Device::flex().autodiff();
     let features = tensor(rows, &device).require_grad();
-    let found = made(config, &device).forward(features.clone(), labels, &mut LossState::default(), 7);
+    let found =
+        made(config, &device).forward(features.clone(), labels, &mut LossState::default(), 7);
     let grads = found.loss.backward();
     (found.loss.inner().into_scalar::<f32>(), widened(features.grad(&grads).unwrap()))
 }
@@ -96,17 +97,15 @@ fn a_loss_over_classes_arrives_as_the_host_computed_it() {
         let device = Device::flex().autodiff();
         let made = made(&config, &device);
         let centers = made.centers().unwrap();
-        let parameters =
-            made.parameters.as_ref().map(|it| widened(it.val())).unwrap_or_default();
+        let parameters = made.parameters.as_ref().map(|it| widened(it.val())).unwrap_or_default();
         let Form::Classes(kernel) = config.kind.form() else { panic!("{kind} is over classes") };
-        let (expected, to_features, to_centers) =
-            classify(kernel, &rows, &matrix(&centers), &labels, &parameters);
+        let expected = classify(kernel, &rows, &matrix(&centers), &labels, &parameters);
         let features = tensor(&rows, &device).require_grad();
         let found = made.forward(features.clone(), &LABELS, &mut LossState::default(), 0);
         let grads = found.loss.backward();
-        assert_close(kind, &widened(found.loss.inner()), &[expected]);
-        assert_close(kind, &widened(features.grad(&grads).unwrap()), to_features.data());
-        assert_close(kind, &widened(centers.grad(&grads).unwrap()), to_centers.data());
+        assert_close(kind, &widened(found.loss.inner()), &[expected.value]);
+        assert_close(kind, &widened(features.grad(&grads).unwrap()), expected.features.data());
+        assert_close(kind, &widened(centers.grad(&grads).unwrap()), expected.centers.data());
     }
 }
 
@@ -120,8 +119,7 @@ fn a_sum_adds_values_and_gradients_by_weight() {
     );
     let (value, gradient) = run(&sum, &rows, &LABELS);
     let one = run(&loss("kind = \"contrastive\""), &rows, &LABELS);
-    let other =
-        run(&loss("kind = \"supcon\"\nreducer = { kind = \"mean\" }"), &rows, &LABELS);
+    let other = run(&loss("kind = \"supcon\"\nreducer = { kind = \"mean\" }"), &rows, &LABELS);
     assert_close("loss", &[f64::from(value)], &[f64::from(one.0 + 0.5 * other.0)]);
     let expected: Vec<f64> = one.1.iter().zip(&other.1).map(|(a, b)| a + 0.5 * b).collect();
     assert_close("gradient", &gradient, &expected);
@@ -170,8 +168,7 @@ fn satisfied_triplets_are_not_active() {
     let config = loss("kind = \"triplet\"\nmining = \"all\"\nmargin = 0.2");
     let loss = config.init(2, 2, &mut WeightSource::new(0, &device)).unwrap();
     let rows = Matrix::new(vec![1.0, 0.0, 1.0, 0.01, -1.0, 0.0, -1.0, 0.01], [4, 2]);
-    let value =
-        loss.forward(tensor(&rows, &device), &[0, 0, 1, 1], &mut LossState::default(), 0);
+    let value = loss.forward(tensor(&rows, &device), &[0, 0, 1, 1], &mut LossState::default(), 0);
     assert_eq!(value.n_active, Some(0));
     assert_eq!(value.loss.into_scalar::<f32>(), 0.0);
 }
@@ -182,7 +179,10 @@ fn parameters_out_of_range_are_refused() {
     let found = refusal("kind = \"arcface\"\nmargin = 1.6");
     assert_eq!(found, "margin is 1.6, but must be in [0, pi/2), in radians");
     assert_eq!(refusal("kind = \"arcface\"\nscale = nan"), "scale is NaN, but must be above 0");
-    assert_eq!(refusal("kind = \"arcface\"\nmemory = 9"), "memory is 9, but must be 0 for a loss over classes");
+    assert_eq!(
+        refusal("kind = \"arcface\"\nmemory = 9"),
+        "memory is 9, but must be 0 for a loss over classes"
+    );
     assert_eq!(refusal("kind = \"sum\"\nterms = []"), "terms is 0, but must be one loss or more");
 }
 

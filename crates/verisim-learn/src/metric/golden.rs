@@ -1,6 +1,7 @@
 //! Losses and miners beside the values of their reference implementations, file by file.
 
 mod classes;
+pub(crate) mod classify;
 mod miners;
 mod pairs;
 mod ranking;
@@ -12,8 +13,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::classes::class_loss;
+use self::classify::classify;
 use self::miners::miner;
-use super::class::scene::{ClassLoss, ClassScene};
+use super::class::scene::ClassLoss;
 use super::distance::Distance;
 use super::matrix::Matrix;
 use super::miner::Miner;
@@ -273,64 +275,6 @@ fn centers(class: &str, name: &str, value: &Value) -> Matrix {
         return rows;
     }
     Matrix::from_fn([rows.n_columns(), rows.n_rows()], |row, column| rows[(column, row)])
-}
-
-fn narrowed(values: &[f64]) -> Vec<f32> {
-    values.iter().map(|&value| value as f32).collect()
-}
-
-fn norms(rows: &Matrix) -> Vec<f64> {
-    rows.rows().map(|row| row.iter().map(|it| it * it).sum::<f64>().sqrt()).collect()
-}
-
-/// A loss over classes, and its gradients.
-struct Classified {
-    value: f64,
-    features: Matrix,
-    centers: Matrix,
-    parameters: Vec<f64>,
-}
-
-fn classify(
-    loss: &dyn ClassLoss,
-    features: &Matrix,
-    centers: &Matrix,
-    labels: &[usize],
-    parameters: &[f64],
-) -> Classified {
-    let compared = Distance::Cosine.compare(features, Some(centers));
-    let [feature_norms, center_norms] = [features, centers].map(norms);
-    let needed = |norms: &[f64]| if loss.needs_norms() { narrowed(norms) } else { Vec::new() };
-    let slope = loss.evaluate(&ClassScene {
-        cosines: &narrowed(compared.values.data()),
-        n_centers: centers.n_rows(),
-        labels,
-        norms: &needed(&feature_norms),
-        center_norms: &needed(&center_norms),
-        sample_weights: None,
-        reducer: &loss.reducer(),
-        parameters,
-        state: &loss.state(),
-        seed: 0,
-    });
-    let gradient = Matrix::from_f32(&slope.cosines, compared.values.shape());
-    let (mut to_features, to_centers) = compared.backward(&gradient);
-    let mut to_centers = to_centers.unwrap();
-    let through_norms = |to: &mut Matrix, rows: &Matrix, norms: &[f64], slopes: &[f32]| {
-        for (index, &slope) in slopes.iter().enumerate() {
-            for (to, value) in to.row_mut(index).iter_mut().zip(rows.row(index)) {
-                *to += f64::from(slope) * value / norms[index].max(1e-12);
-            }
-        }
-    };
-    through_norms(&mut to_features, features, &feature_norms, &slope.norms);
-    through_norms(&mut to_centers, centers, &center_norms, &slope.center_norms);
-    Classified {
-        value: slope.value,
-        features: to_features,
-        centers: to_centers,
-        parameters: slope.parameters,
-    }
 }
 
 fn check_class_loss(golden: &Golden, loss: &dyn ClassLoss) -> Vec<String> {

@@ -10,7 +10,7 @@ pub mod distance;
 #[cfg(test)]
 mod distance_tests;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 pub mod loss;
 pub mod matrix;
 pub mod memory;

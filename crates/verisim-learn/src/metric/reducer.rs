@@ -77,8 +77,7 @@ impl Reducer {
         match self {
             Self::Mean | Self::Sum | Self::NonZeroMean => Ok(()),
             Self::Threshold { low, high } => {
-                let (low, high) =
-                    (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
+                let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
                 let is_valid = low < high;
                 if is_valid { Ok(()) } else { require("reducer.high", high, false, "above low") }
             }
@@ -189,7 +188,10 @@ mod tests {
         let nothing =
             Elements { losses: &[], anchors: &[], n_anchors: 2, labels: None, divisor: 0.0 };
         for reducer in [Reducer::Mean, Reducer::NonZeroMean, Reducer::Divisor { divisor: None }] {
-            assert_eq!(reducer.reduce(&nothing), Reduced { value: 0.0, weights: vec![], n_active: 0 });
+            assert_eq!(
+                reducer.reduce(&nothing),
+                Reduced { value: 0.0, weights: vec![], n_active: 0 }
+            );
         }
     }
 

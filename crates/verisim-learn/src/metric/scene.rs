@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
+use super::InvalidLoss;
 use super::distance::{Compared, Distance};
 use super::matrix::Matrix;
 use super::miner::Miner;
 use super::reducer::{Elements, Reduced, Reducer};
 use super::relevance::Relations;
 use super::tuples::{Pairs, Tuples};
-use super::InvalidLoss;
 
 /// A loss over pairs or triplets of a batch.
 pub trait TupleLoss {
@@ -170,9 +170,8 @@ impl<'a> Scene<'a> {
     }
 
     fn compared(&self) -> &Compared {
-        self.compared.get_or_init(|| {
-            self.distance.compare(self.batch.embeddings, self.batch.references)
-        })
+        self.compared
+            .get_or_init(|| self.distance.compare(self.batch.embeddings, self.batch.references))
     }
 
     fn compared_references(&self) -> &Compared {

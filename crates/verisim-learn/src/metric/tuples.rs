@@ -73,6 +73,25 @@ impl Tuples {
             }
         }
     }
+
+    /// How often each sample of a batch is in a tuple, in shares of the most frequent one; all alike if
+    /// there are no tuples.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a tuple names a sample beyond `n`.
+    pub fn shares(&self, n: usize) -> Vec<f64> {
+        let mut counts = vec![0.0f64; n];
+        let mut count = |positions: &[usize]| positions.iter().for_each(|&it| counts[it] += 1.0);
+        match self {
+            Self::Pairs(pairs) => {
+                pairs.mated.iter().chain(&pairs.non_mated).for_each(|pair| count(pair));
+            }
+            Self::Triplets(triplets) => triplets.iter().for_each(|triplet| count(triplet)),
+        }
+        let most = counts.iter().copied().fold(0.0, f64::max);
+        if most == 0.0 { vec![1.0; n] } else { counts.iter().map(|it| it / most).collect() }
+    }
 }
 
 /// All triplets: by anchor, then by mated, then by non-mated reference.
@@ -105,5 +124,12 @@ mod tests {
         let back = Tuples::Triplets(tuples.triplets().into_owned());
         assert_eq!(back.pairs().mated, [[0, 2], [0, 2]]);
         assert_eq!(back.pairs().non_mated, [[0, 1], [0, 3]]);
+    }
+
+    #[test]
+    fn shares_are_of_the_most_frequent_sample() {
+        let triplets = Tuples::Triplets(vec![[0, 1, 2], [0, 1, 3]]);
+        assert_eq!(triplets.shares(5), [1.0, 1.0, 0.5, 0.5, 0.0]);
+        assert_eq!(Tuples::Triplets(Vec::new()).shares(2), [1.0, 1.0]);
     }
 }

@@ -6,8 +6,8 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::{batch_norm, carry, conv2d, cosine, depthwise_conv2d, is_flex, prelu};
-use crate::backbone::l2_normalize;
 use crate::backbone::WeightSource;
+use crate::backbone::l2_normalize;
 use crate::backbone::layer::host;
 
 fn device() -> Device {
@@ -97,7 +97,8 @@ fn batch_norm_agrees_with_burn() {
 
 #[test]
 fn cosines_agree_with_burn() {
-    let burns = |features, centers| l2_normalize(features).matmul(l2_normalize(centers).transpose());
+    let burns =
+        |features, centers| l2_normalize(features).matmul(l2_normalize(centers).transpose());
     compare(run([5, 7], [9, 7], cosine), run([5, 7], [9, 7], burns));
     compare(run([70, 16], [300, 16], cosine), run([70, 16], [300, 16], burns));
 }

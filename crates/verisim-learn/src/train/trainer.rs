@@ -112,7 +112,18 @@ impl Trainer {
         };
         let optimizer = recipe.optimizer.init();
         let (memory, position) = (LossState::default(), Position::default());
-        Ok(Self { recipe, source, device, split, chips, classes, model, optimizer, memory, position })
+        Ok(Self {
+            recipe,
+            source,
+            device,
+            split,
+            chips,
+            classes,
+            model,
+            optimizer,
+            memory,
+            position,
+        })
     }
 
     /// Goes on from a checkpoint.

@@ -21,7 +21,9 @@ pub(crate) enum BenchCommand {
 
 /// A loss, and sizes of the batch.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  verisim bench loss --identities 256 --images 4 'kind = \"triplet\"'")]
+#[command(
+    after_help = "Example:\n  verisim bench loss --identities 256 --images 4 'kind = \"triplet\"'"
+)]
 pub(crate) struct LossBench {
     /// The loss, as in the [loss] table of a recipe
     #[arg(value_name = "TOML")]
@@ -159,7 +161,9 @@ fn bench_train(args: &TrainBench, printer: &Printer) -> anyhow::Result<Outcome> 
 fn bench_loss(args: &LossBench, printer: &Printer) -> anyhow::Result<Outcome> {
     let config: LossConfig = toml::from_str(&args.loss)
         .map_err(|error| anyhow::anyhow!("the loss cannot be read: {}", error.message()))?;
-    for (flag, value) in [("identities", args.identities), ("images", args.images), ("dim", args.dim)] {
+    for (flag, value) in
+        [("identities", args.identities), ("images", args.images), ("dim", args.dim)]
+    {
         anyhow::ensure!(value >= 1, "--{flag} is 0, but must be 1 or more");
     }
     let batch = args.batch.unwrap_or(args.identities * args.images);
@@ -185,7 +189,10 @@ fn bench_loss(args: &LossBench, printer: &Printer) -> anyhow::Result<Outcome> {
         let memory = dto.peak_memory_mb.map(|mb| format!(", {mb:.0} MB")).unwrap_or_default();
         printer.data(format_args!(
             "{batch} x {}, {} identities, {} threads: loss {value:.4}, {:.2} ms a step{memory}",
-            dto.dim, dto.identities, dto.threads, 1e3 * seconds_per_step
+            dto.dim,
+            dto.identities,
+            dto.threads,
+            1e3 * seconds_per_step
         ))?;
     }
     Ok(Outcome::Done)

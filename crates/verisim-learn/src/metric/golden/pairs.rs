@@ -75,4 +75,3 @@ fn zero_mean_weight(params: &Params) -> f64 {
         other => panic!("the reference's regularizer {other} is not known here"),
     }
 }
-

@@ -3,9 +3,8 @@
 use super::Params;
 use crate::metric::compat::Compat;
 use crate::metric::loss::{
-    DynamicSoftMarginLoss, FastApLoss, HistogramLoss, InstanceLoss,
-    LearnedBoundary, ManifoldLoss, MarginLoss, PnpLoss, PnpVariant, RankedListLoss, SmoothApLoss,
-    TupletMarginLoss, VicRegLoss,
+    DynamicSoftMarginLoss, FastApLoss, HistogramLoss, InstanceLoss, LearnedBoundary, ManifoldLoss,
+    MarginLoss, PnpLoss, PnpVariant, RankedListLoss, SmoothApLoss, TupletMarginLoss, VicRegLoss,
 };
 use crate::metric::scene::TupleLoss;
 
@@ -111,4 +110,3 @@ fn pnp_variant(name: &str) -> PnpVariant {
         other => panic!("the reference's variant {other} is not known here"),
     }
 }
-

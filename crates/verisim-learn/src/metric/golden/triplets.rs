@@ -67,4 +67,3 @@ fn triplet_loss(params: &Params) -> TripletLoss {
         compat: Some(Compat::Pml),
     }
 }
-

@@ -46,7 +46,12 @@ pub(crate) fn backward(
     let mut scaled_gradient = gradient.to_vec();
     times_columns(&mut scaled_gradient, &scales);
     let slopes = Matrix::packed(&scaled_gradient, gradient_shape);
-    multiply_on_all_threads(&mut to_features, dim, slopes, Matrix::packed(centers, [n_centers, dim]));
+    multiply_on_all_threads(
+        &mut to_features,
+        dim,
+        slopes,
+        Matrix::packed(centers, [n_centers, dim]),
+    );
     turn(&mut to_features, features, &norms, dim);
     [to_features, to_centers]
 }

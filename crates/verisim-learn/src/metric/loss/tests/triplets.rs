@@ -1,6 +1,8 @@
 //! Every loss over tuples, held to the contract of all.
 
-use super::super::contract::{check, degenerate_batches_are_finite, gradients_agree_with_differences};
+use super::super::contract::{
+    check, degenerate_batches_are_finite, gradients_agree_with_differences,
+};
 use super::super::*;
 use crate::metric::compat::Compat;
 
