@@ -118,7 +118,9 @@ fn shares(scene: &Scene<'_>, is_pml: bool) -> Vec<f64> {
     let mut counts = vec![0usize; n];
     let mut count = |tuple: &[usize]| {
         let taking_part = if scene.is_within() { tuple } else { &tuple[..1] };
-        taking_part.iter().for_each(|&index| counts[index] += 1);
+        for &index in taking_part {
+            counts[index] += 1;
+        }
     };
     match tuples {
         Tuples::Triplets(triplets) => triplets.iter().for_each(|it| count(it)),

@@ -49,12 +49,16 @@ impl Mining {
         margin: f64,
         mut take: impl FnMut(usize, f64),
     ) {
-        let mut allowed = others.filter(|&(_, other)| self.allows(other - mated, margin));
+        let allowed = others.filter(|&(_, other)| self.allows(other - mated, margin));
         if self == Self::Facenet {
             let nearest = allowed.reduce(|best, it| if it.1 < best.1 { it } else { best });
-            nearest.into_iter().for_each(|(other, far)| take(other, far));
+            if let Some((other, far)) = nearest {
+                take(other, far);
+            }
         } else {
-            allowed.by_ref().for_each(|(other, far)| take(other, far));
+            for (other, far) in allowed {
+                take(other, far);
+            }
         }
     }
 

@@ -55,7 +55,9 @@ pub(super) fn over_all(loss: &TripletLoss, scene: &Scene<'_>) -> Slope {
     tallies.resize(scene.batch.embeddings.n_rows(), Tally::default());
     let weighed = weigh(scene, &tallies);
     to_values.par_rows_mut().zip(&weighed.weights).for_each(|(row, weight)| {
-        row.iter_mut().for_each(|value| *value *= view.sign * weight);
+        for value in row {
+            *value *= view.sign * weight;
+        }
     });
     let mut to_references = None;
     if let Some(table) = view.swapped {
