@@ -72,7 +72,7 @@ impl LossConfig {
         let mut loss =
             Loss { centers: None, parameters: None, terms: Vec::new(), config: self.clone() };
         let parameters = match self.kind.form() {
-            Form::Tuples(tuples) => tuples.parameters(n_identities),
+            Form::Tuples(tuples) => tuples.parameters(n_identities, embedding_dim),
             Form::Classes(classes) => {
                 let n_centers = n_identities * classes.centers_per_identity();
                 let unit = (1.0 / embedding_dim.max(1) as f32).sqrt();
