@@ -5,6 +5,8 @@
 
 pub mod config;
 pub mod kind;
+#[cfg(test)]
+mod random_tests;
 pub mod state;
 #[cfg(test)]
 mod tests;

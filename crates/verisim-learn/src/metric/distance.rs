@@ -150,13 +150,15 @@ impl Compared {
         let (to_a, to_b) = match self.distance {
             Distance::Lp { p: 2.0, power, .. } => {
                 // d v / d a = power * d^(power - 2) (a - b), with v = d^power.
-                let factors = self.along_differences(gradient, power);
                 if self.references.is_none() {
-                    // Both sides at once.
-                    let mut both = along_differences_within(&factors.plus_transposed(), a);
+                    // Both sides at once: a distance is the same from either.
+                    let factors = gradient
+                        .plus_transposed_times(|i, j| slope_along(self.values.row(i)[j], power));
+                    let mut both = along_differences_within(&factors, a);
                     both.scale(power);
                     return (self.embeddings.backward(&both), None);
                 }
+                let factors = self.along_differences(gradient, power);
                 let (mut to_a, mut to_b) = along_differences(&factors, a, b);
                 to_a.scale(power);
                 to_b.scale(power);
@@ -205,16 +207,23 @@ impl Compared {
         let rows = factors.par_rows_mut().enumerate();
         rows.for_each(|(row, factors)| {
             for (factor, &value) in factors.iter_mut().zip(self.values.row(row)) {
-                // Equal rows are not pushed apart: there is no direction.
-                if value > 0.0 && *factor != 0.0 {
-                    *factor *=
-                        if power == 1.0 { value.recip() } else { value.powf(1.0 - 2.0 / power) };
-                } else {
-                    *factor = 0.0;
-                }
+                *factor *= slope_along(value, power);
             }
         });
         Cow::Owned(factors)
+    }
+}
+
+/// `d^(power - 2)`, from `d^power`; 0 for equal rows, which are not pushed apart: there is no direction.
+fn slope_along(value: f64, power: f64) -> f64 {
+    if value <= 0.0 {
+        0.0
+    } else if power == 1.0 {
+        value.recip()
+    } else if power == 2.0 {
+        1.0
+    } else {
+        value.powf(1.0 - 2.0 / power)
     }
 }
 

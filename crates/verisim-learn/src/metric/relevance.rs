@@ -1,5 +1,7 @@
 //! Which samples belong together: by identity, by shared labels, in a hierarchy, or by a rule of one's own.
 
+use rayon::prelude::*;
+
 /// What two samples are to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
@@ -106,10 +108,17 @@ impl Relations {
 
     /// A batch with itself, by label; no sample is related to itself.
     pub fn within(labels: &[u64]) -> Self {
-        let same = SameLabel { anchors: labels, references: labels };
-        Self::new([labels.len(); 2], &|anchor: usize, reference: usize| {
-            if anchor == reference { Relation::Ignored } else { same.relation(anchor, reference) }
-        })
+        let n = labels.len();
+        let mut relations = vec![Relation::NonMated; n * n];
+        relations.par_chunks_mut(n.max(1)).enumerate().for_each(|(anchor, row)| {
+            for (relation, label) in row.iter_mut().zip(labels) {
+                if *label == labels[anchor] {
+                    *relation = Relation::Mated;
+                }
+            }
+            row[anchor] = Relation::Ignored;
+        });
+        Self { relations, n_anchors: n, n_references: n }
     }
 
     /// Number of samples.
