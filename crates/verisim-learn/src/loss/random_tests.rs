@@ -37,7 +37,9 @@ fn rows(n: usize, dim: usize) -> impl Strategy<Value = Vec<f64>> {
                 let first = rows[..dim].to_vec();
                 rows[(n - 1) * dim..].copy_from_slice(&first);
             }
-            rows.iter_mut().for_each(|value| *value *= scale);
+            for value in &mut rows {
+                *value *= scale;
+            }
             rows
         },
     )

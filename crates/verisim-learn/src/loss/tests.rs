@@ -192,10 +192,3 @@ fn a_key_or_kind_that_is_unknown_is_named() {
     assert!(refusal("kind = \"arcfase\"").contains("unknown variant `arcfase`, expected one of"));
     assert!(refusal("kind = \"arcface\"\nmargn = 1").contains("unknown field `margn`, expected"));
 }
-
-#[test]
-fn print_defaults() {
-    for config in all() {
-        eprintln!("@@{}", toml::to_string(&config).unwrap().replace('\n', "; "));
-    }
-}

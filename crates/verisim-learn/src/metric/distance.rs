@@ -188,14 +188,12 @@ impl Compared {
                 (to_a, to_b)
             }
         };
-        match &self.references {
-            Some(references) => (self.embeddings.backward(&to_a), Some(references.backward(&to_b))),
-            None => {
-                let mut both = to_a;
-                both.add(&to_b);
-                (self.embeddings.backward(&both), None)
-            }
+        if let Some(references) = &self.references {
+            return (self.embeddings.backward(&to_a), Some(references.backward(&to_b)));
         }
+        let mut both = to_a;
+        both.add(&to_b);
+        (self.embeddings.backward(&both), None)
     }
 
     /// The gradient times `d^(power - 2)`.
@@ -256,12 +254,16 @@ fn squared_distances(a: &Matrix, b: &Matrix) -> Matrix {
 
 fn raised(mut values: Matrix, exponent: f64) -> Matrix {
     if exponent == 0.5 {
-        values
-            .par_rows_mut()
-            .for_each(|row| row.iter_mut().for_each(|value| *value = value.sqrt()));
+        values.par_rows_mut().for_each(|row| {
+            for value in row {
+                *value = value.sqrt();
+            }
+        });
     } else if exponent != 1.0 {
         values.par_rows_mut().for_each(|row| {
-            row.iter_mut().for_each(|value| *value = value.powf(exponent));
+            for value in row {
+                *value = value.powf(exponent);
+            }
         });
     }
     values

@@ -174,8 +174,9 @@ fn differences(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
         return Some(format!("{what} has {} numbers, not {}", found.len(), expected.len()));
     }
     let wrong = found.iter().zip(expected).position(|(found, expected)| {
-        // Not `>`: a NaN is wrong, too.
-        !((found - expected).abs() <= 1e-5f64.max(1e-4 * expected.abs()))
+        let is_close = (found - expected).abs() <= 1e-5f64.max(1e-4 * expected.abs());
+        // A NaN is not close to anything.
+        !is_close
     })?;
     Some(format!("{what} at {wrong}: {}, not {}", found[wrong], expected[wrong]))
 }

@@ -125,6 +125,7 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if the inner sizes differ.
+    #[must_use]
     pub fn times(&self, other: &Self) -> Self {
         assert_eq!(self.n_columns, other.n_rows, "inner sizes differ");
         multiply(self.view(), other.view(), [self.n_rows, self.n_columns, other.n_columns])
@@ -135,6 +136,7 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if the numbers of columns differ.
+    #[must_use]
     pub fn times_transposed(&self, other: &Self) -> Self {
         assert_eq!(self.n_columns, other.n_columns, "inner sizes differ");
         let other_view = other.view().map(gemm::Matrix::transposed);
@@ -146,6 +148,7 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if the numbers of rows differ.
+    #[must_use]
     pub fn transposed_times(&self, other: &Self) -> Self {
         assert_eq!(self.n_rows, other.n_rows, "inner sizes differ");
         let transposed = self.view().map(gemm::Matrix::transposed);
@@ -157,6 +160,7 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if the matrix is not square.
+    #[must_use]
     pub fn plus_transposed(&self) -> Self {
         self.plus_transposed_times(|_, _| 1.0)
     }
