@@ -136,6 +136,17 @@ fn every_engine_has_one_home() {
 }
 
 #[test]
+fn losses_know_no_tensors() {
+    let is_metric = |name: &str| name.starts_with("crates/verisim-learn/src/metric/");
+    let broken: Vec<String> = sources()
+        .into_iter()
+        .filter(|(name, text)| is_metric(name) && text.contains("burn::"))
+        .map(|(name, _)| format!("{name} names burn"))
+        .collect();
+    assert_none(&broken, "losses and miners are functions of plain matrices");
+}
+
+#[test]
 fn every_module_is_introduced_and_short() {
     let mut broken = Vec::new();
     for (name, text) in sources() {
