@@ -16,7 +16,7 @@ fn main() {
     let embeddings = Matrix::new(vec![1.0, 0.2, 0.9, 0.1, -0.3, 1.0, 0.4, 0.8], [4, 2]);
     let loss = SupConLoss { temperature: 0.1 };
 
-    let shared = SharedLabel { anchors: &people, references: &people };
+    let shared = SharedLabel { probes: &people, references: &people };
     let but_not_itself = |anchor: usize, reference: usize| {
         use verisim_learn::metric::relevance::Relevance;
         if anchor == reference { Relation::Ignored } else { shared.relation(anchor, reference) }

@@ -68,7 +68,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let within = Relations::within(labels);
     let against = Relations::new(
         [labels.len(), reference_labels.len()],
-        &SameLabel { anchors: labels, references: reference_labels },
+        &SameLabel { probes: labels, references: reference_labels },
     );
     for name in LossKind::NAMES.iter().filter(|name| **name != "sum") {
         let config: LossConfig = toml::from_str(&format!("kind = {name:?}")).unwrap();

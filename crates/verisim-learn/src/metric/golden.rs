@@ -193,7 +193,7 @@ fn check_tuple_loss(golden: &Golden, loss: &dyn TupleLoss) -> Vec<String> {
     let relations = match references {
         Some(_) => Relations::new(
             [golden.labels.len(); 2],
-            &SameLabel { anchors: &golden.labels, references: &golden.labels },
+            &SameLabel { probes: &golden.labels, references: &golden.labels },
         ),
         None => Relations::within(&golden.labels),
     };

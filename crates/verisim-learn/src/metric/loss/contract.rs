@@ -34,7 +34,7 @@ pub(crate) fn within(loss: &dyn TupleLoss, rows: &Matrix, labels: &[u64]) -> Eva
 fn against(loss: &dyn TupleLoss, rows: &Matrix, references: &Matrix) -> Evaluation {
     let relations = Relations::new(
         [rows.n_rows(), references.n_rows()],
-        &SameLabel { anchors: &LABELS, references: &REFERENCE_LABELS },
+        &SameLabel { probes: &LABELS, references: &REFERENCE_LABELS },
     );
     let batch = Batch {
         embeddings: rows,
