@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
+use super::sparse::Sparse;
 use super::unit::Units;
 use super::{InvalidLoss, require};
 
@@ -147,6 +148,11 @@ impl Compared {
     pub fn backward(&self, gradient: &Matrix) -> (Matrix, Option<Matrix>) {
         let a = self.embeddings.rows();
         let b = self.references.as_ref().unwrap_or(&self.embeddings).rows();
+        let few = Sparse::of(gradient);
+        let found = few.and_then(|few| few.backward(self.distance, &self.values, [a, b]));
+        if let Some((to_a, to_b)) = found {
+            return self.through_units(to_a, &to_b);
+        }
         let (to_a, to_b) = match self.distance {
             Distance::Lp { p: 2.0, power, .. } => {
                 // d v / d a = power * d^(power - 2) (a - b), with v = d^power.
@@ -188,11 +194,16 @@ impl Compared {
                 (to_a, to_b)
             }
         };
+        self.through_units(to_a, &to_b)
+    }
+
+    /// Gradients of rows as they were given, from those of the rows as they were compared.
+    fn through_units(&self, to_a: Matrix, to_b: &Matrix) -> (Matrix, Option<Matrix>) {
         if let Some(references) = &self.references {
-            return (self.embeddings.backward(&to_a), Some(references.backward(&to_b)));
+            return (self.embeddings.backward(&to_a), Some(references.backward(to_b)));
         }
         let mut both = to_a;
-        both.add(&to_b);
+        both.add(to_b);
         (self.embeddings.backward(&both), None)
     }
 
@@ -213,7 +224,7 @@ impl Compared {
 }
 
 /// `d^(power - 2)`, from `d^power`; 0 for equal rows, which are not pushed apart: there is no direction.
-fn slope_along(value: f64, power: f64) -> f64 {
+pub(super) fn slope_along(value: f64, power: f64) -> f64 {
     if value <= 0.0 {
         0.0
     } else if power == 1.0 {
