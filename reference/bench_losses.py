@@ -2,7 +2,7 @@
 """Losses by themselves, forward and backward, in Verisim and in pytorch-metric-learning, in turn on the same machine.
 
 Run: `make bench-losses`. Both see random embeddings in float32, with the same number of threads; the median of the
-timed steps counts. The two take turns, each turn in a process of its own, so that its memory can be told.
+timed steps counts, after half a second of others. The two take turns, each turn in a process of its own, so that its memory can be told.
 A peer that runs out of memory or of time is said to have.
 Needs: torch, pytorch-metric-learning.
 """
@@ -33,6 +33,8 @@ CASES = {
     "arcface 100000": (100_000, 1, 512, 128, 'kind = "arcface"', 3),
 }
 LIMIT = 300  # seconds of a turn
+# As in `verisim bench`: steps and seconds, at least, before the clock counts; and seconds of timed steps.
+WARM_UP, SETTLE = 2, 0.5
 
 
 def peer(name, threads):
@@ -61,16 +63,15 @@ def peer(name, threads):
     else:
         loss = losses.ArcFaceLoss(identities, dim)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds = []
-    warm_up = min(2, steps)
-    for step in range(steps + warm_up):
-        start = time.perf_counter()
-        embeddings = rows.clone().requires_grad_(True)
-        loss.zero_grad(set_to_none=True)
-        value = loss(embeddings, labels, miner(embeddings, labels)) if miner else loss(embeddings, labels)
-        value.backward()
-        value.item()
-        if step >= warm_up:
+    for at_least in (WARM_UP, steps):
+        seconds, begin = [], time.perf_counter()
+        while len(seconds) < at_least or time.perf_counter() - begin < SETTLE:
+            start = time.perf_counter()
+            embeddings = rows.clone().requires_grad_(True)
+            loss.zero_grad(set_to_none=True)
+            value = loss(embeddings, labels, miner(embeddings, labels)) if miner else loss(embeddings, labels)
+            value.backward()
+            value.item()
             seconds.append(time.perf_counter() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": statistics.median(seconds), "memory": peak - before}))
@@ -80,7 +81,7 @@ def ours(verisim, name, threads):
     identities, images, dim, batch, loss, steps = CASES[name]
     command = [verisim, "bench", "loss", loss, "--json", "--quiet", "--threads", str(threads)]
     command += ["--identities", str(identities), "--images", str(images), "--dim", str(dim)]
-    command += ["--steps", str(max(steps, 3))] + (["--batch", str(batch)] if batch else [])
+    command += ["--steps", str(steps)] + (["--batch", str(batch)] if batch else [])
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return found["seconds_per_step"], found["peak_memory_mb"]
 

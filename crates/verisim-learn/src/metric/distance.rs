@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
 use super::sparse::Sparse;
+use super::symmetric::{gram, plus_transposed};
 use super::unit::Units;
 use super::{InvalidLoss, require};
+use crate::ops::kernel::simd::vectorized;
 
 /// Share of `|a|² + |b|²` below which `|a|² + |b|² - 2 a·b` has lost too many digits.
 const CANCELS: f64 = 1e-6;
@@ -121,13 +123,17 @@ impl Distance {
         };
         let embeddings = units(embeddings);
         let references = references.map(units);
+        let is_within = references.is_none();
         let (a, b) = (embeddings.rows(), references.as_ref().unwrap_or(&embeddings).rows());
         let values = match *self {
-            Self::Lp { p: 2.0, power, .. } => raised(squared_distances(a, b), power / 2.0),
+            Self::Lp { p: 2.0, power, .. } => {
+                squared_distances(a, is_within, b, |squared| raise(squared, power / 2.0))
+            }
             Self::Lp { p, power, .. } => lp_distances(a, b, p, power),
+            Self::Cosine | Self::Dot if is_within => gram(a, |_, _, _| {}),
             Self::Cosine | Self::Dot => a.times_transposed(b),
             Self::Snr { .. } => {
-                let mut values = squared_distances(a, b);
+                let mut values = squared_distances(a, is_within, b, |_| {});
                 values.par_rows_mut().zip(signals(a)).for_each(|(row, signal)| {
                     for value in row {
                         *value /= signal;
@@ -158,8 +164,9 @@ impl Compared {
                 // d v / d a = power * d^(power - 2) (a - b), with v = d^power.
                 if self.references.is_none() {
                     // Both sides at once: a distance is the same from either.
-                    let factors = gradient
-                        .plus_transposed_times(|i, j| slope_along(self.values.row(i)[j], power));
+                    let factors = plus_transposed(gradient, |row, first, factors| {
+                        along(factors, &self.values.row(row)[first..], power);
+                    });
                     let mut both = along_differences_within(&factors, a);
                     both.scale(power);
                     return (self.embeddings.backward(&both), None);
@@ -173,7 +180,7 @@ impl Compared {
             Distance::Lp { p, power, .. } => lp_backward(gradient, &self.values, a, b, p, power),
             Distance::Cosine | Distance::Dot if self.references.is_none() => {
                 // Both sides at once: G a + Gᵀ a.
-                let both = gradient.plus_transposed().times(a);
+                let both = plus_transposed(gradient, |_, _, _| {}).times(a);
                 return (self.embeddings.backward(&both), None);
             }
             Distance::Cosine | Distance::Dot => (gradient.times(b), gradient.transposed_times(a)),
@@ -214,11 +221,7 @@ impl Compared {
         }
         let mut factors = gradient.clone();
         let rows = factors.par_rows_mut().enumerate();
-        rows.for_each(|(row, factors)| {
-            for (factor, &value) in factors.iter_mut().zip(self.values.row(row)) {
-                *factor *= slope_along(value, power);
-            }
-        });
+        rows.for_each(|(row, factors)| along(factors, self.values.row(row), power));
         Cow::Owned(factors)
     }
 }
@@ -246,38 +249,78 @@ fn signals(rows: &Matrix) -> Vec<f64> {
     squared_norms(rows).into_iter().map(bounded).collect()
 }
 
-fn squared_distances(a: &Matrix, b: &Matrix) -> Matrix {
-    let (norms_a, norms_b) = (squared_norms(a), squared_norms(b));
-    let mut values = a.times_transposed(b);
-    values.par_rows_mut().enumerate().for_each(|(i, row)| {
-        for (j, value) in row.iter_mut().enumerate() {
-            let size = norms_a[i] + norms_b[j];
-            let squared = size - 2.0 * *value;
-            *value = if squared > CANCELS * size {
-                squared
-            } else {
-                a.row(i).iter().zip(b.row(j)).map(|(a, b)| (a - b) * (a - b)).sum()
-            };
+/// Squared Euclidean distances, changed by `finish`.
+fn squared_distances(
+    a: &Matrix,
+    is_within: bool,
+    b: &Matrix,
+    finish: impl Fn(&mut [f64]) + Sync,
+) -> Matrix {
+    let norms_b = squared_norms(b);
+    let norms_a = if is_within { norms_b.clone() } else { squared_norms(a) };
+    // From products of a row with those from some first one on.
+    let from_products = |row: usize, first: usize, values: &mut [f64]| {
+        let (norm, norms) = (norms_a[row], &norms_b[first..]);
+        vectorized(
+            #[inline(always)]
+            || {
+                for (value, other) in values.iter_mut().zip(norms) {
+                    *value = (norm + other) - 2.0 * *value;
+                }
+            },
+        );
+        for ((column, value), other) in (first..).zip(&mut *values).zip(norms) {
+            if *value <= CANCELS * (norm + other) {
+                let differences = a.row(row).iter().zip(b.row(column)).map(|(a, b)| a - b);
+                *value = differences.map(|difference| difference * difference).sum();
+            }
         }
-    });
+        finish(values);
+    };
+    if is_within {
+        return gram(a, from_products);
+    }
+    let mut values = a.times_transposed(b);
+    values.par_rows_mut().enumerate().for_each(|(row, values)| from_products(row, 0, values));
     values
 }
 
-fn raised(mut values: Matrix, exponent: f64) -> Matrix {
+fn raise(values: &mut [f64], exponent: f64) {
     if exponent == 0.5 {
-        values.par_rows_mut().for_each(|row| {
-            for value in row {
-                *value = value.sqrt();
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for value in values {
+                    *value = value.sqrt();
+                }
+            },
+        );
     } else if exponent != 1.0 {
-        values.par_rows_mut().for_each(|row| {
-            for value in row {
-                *value = value.powf(exponent);
-            }
-        });
+        for value in values {
+            *value = value.powf(exponent);
+        }
     }
-    values
+}
+
+/// Multiplies each factor by `d^(power - 2)`.
+fn along(factors: &mut [f64], values: &[f64], power: f64) {
+    if power == 1.0 {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (factor, &value) in factors.iter_mut().zip(values) {
+                    *factor = if value > 0.0 { *factor / value } else { 0.0 };
+                }
+            },
+        );
+    } else if power != 2.0 {
+        for (factor, &value) in factors.iter_mut().zip(values) {
+            // Most pairs of most losses pull at nothing.
+            if *factor != 0.0 {
+                *factor *= slope_along(value, power);
+            }
+        }
+    }
 }
 
 fn lp_distances(a: &Matrix, b: &Matrix, p: f64, power: f64) -> Matrix {

@@ -8,9 +8,7 @@ use rayon::prelude::*;
 use crate::ops::kernel::gemm::{self, Output};
 
 /// Rows that one thread multiplies at a time.
-const BLOCK: usize = 64;
-/// Rows and columns that are transposed at a time.
-const TILE: usize = 32;
+const BLOCK: usize = 128;
 
 /// Rows of numbers, one after the other.
 #[derive(Clone, PartialEq)]
@@ -155,59 +153,6 @@ impl Matrix {
         multiply(transposed, other.view(), [self.n_columns, self.n_rows, other.n_columns])
     }
 
-    /// `self + selfᵀ`.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the matrix is not square.
-    #[must_use]
-    pub fn plus_transposed(&self) -> Self {
-        self.plus_transposed_times(|_, _| 1.0)
-    }
-
-    /// As [`Matrix::plus_transposed`], every sum times a factor of its row and column.
-    ///
-    /// # Panics
-    ///
-    /// Panics if this is not a square.
-    pub(crate) fn plus_transposed_times(
-        &self,
-        factor: impl Fn(usize, usize) -> f64 + Sync,
-    ) -> Self {
-        assert_eq!(self.n_rows, self.n_columns, "not a square");
-        let n = self.n_columns;
-        let mut sum = Self::zeros([n, n]);
-        let bands = sum.data.par_chunks_mut(TILE * n.max(1)).enumerate();
-        bands.for_each(|(band, rows)| {
-            // Tile by tile, each turned in a small buffer: columns that lie a power of two apart would
-            // push each other out of the cache.
-            let n_rows = rows.len() / n;
-            let mut turned = [[0.0; TILE]; TILE];
-            for first_column in (0..n).step_by(TILE) {
-                let end = n.min(first_column + TILE);
-                for column in first_column..end {
-                    let across = &self.row(column)[band * TILE..band * TILE + n_rows];
-                    for (turned, value) in turned.iter_mut().zip(across) {
-                        turned[column - first_column] = *value;
-                    }
-                }
-                for ((index, values), turned) in rows.chunks_mut(n).enumerate().zip(&turned) {
-                    let row = band * TILE + index;
-                    let along = &self.row(row)[first_column..end];
-                    let values = values[first_column..end].iter_mut().zip(along).zip(turned);
-                    for (column, ((value, along), across)) in (first_column..).zip(values) {
-                        let both = along + across;
-                        // Most pairs of most losses pull at nothing.
-                        if both != 0.0 {
-                            *value = both * factor(row, column);
-                        }
-                    }
-                }
-            }
-        });
-        sum
-    }
-
     /// Adds another matrix, element by element.
     ///
     /// # Panics
@@ -232,7 +177,7 @@ impl Matrix {
         self.data.iter().all(|value| value.is_finite())
     }
 
-    fn view(&self) -> Option<gemm::Matrix<'_, f64>> {
+    pub(super) fn view(&self) -> Option<gemm::Matrix<'_, f64>> {
         let is_empty = self.data.is_empty();
         (!is_empty).then(|| gemm::Matrix::packed(&self.data, self.shape()))
     }
@@ -286,14 +231,6 @@ mod tests {
         assert_eq!(a.times(&b), expected);
         assert_eq!(a.times_transposed(&transposed(&b)), expected);
         assert_eq!(transposed(&a).transposed_times(&b), expected);
-    }
-
-    #[test]
-    fn a_sum_with_its_transposed_is_symmetric() {
-        let matrix = Matrix::from_fn([37, 37], |row, column| (row * 50 + column) as f64);
-        let expected = Matrix::from_fn([37, 37], |row, column| ((row + column) * 51) as f64);
-        assert_eq!(matrix.plus_transposed(), expected);
-        assert_eq!(Matrix::zeros([0, 0]).plus_transposed(), Matrix::zeros([0, 0]));
     }
 
     #[test]

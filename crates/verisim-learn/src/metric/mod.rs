@@ -21,6 +21,7 @@ pub mod relevance;
 pub mod scene;
 pub mod self_supervised;
 mod sparse;
+mod symmetric;
 pub mod tuples;
 mod unit;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `verisim bench`: how fast is this machine?
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use verisim_learn::bench::{LossStep, TrainingStep};
@@ -84,8 +84,10 @@ struct TrainBenchDto {
     peak_memory_mb: Option<f64>,
 }
 
-/// Steps that fill caches and memory pools before the clock runs.
+/// Steps that fill caches and memory pools before the clock runs, at least.
 const WARM_UP: usize = 2;
+/// Time that warming up takes, and the timed steps then, at least: a system hands out fresh memory slowly.
+const SETTLE: Duration = Duration::from_millis(500);
 
 #[derive(Serialize)]
 struct LossBenchDto {
@@ -122,12 +124,20 @@ fn time(
     anyhow::ensure!(steps >= 1, "--steps is 0, but must be 1 or more");
     let mut seconds = Vec::new();
     let mut loss = 0.0;
-    for step in 0..WARM_UP + steps {
-        let start = Instant::now();
-        loss = run();
-        let taken = start.elapsed().as_secs_f64();
-        printer.note(format_args!("step {step}: loss {loss:.4}, {taken:.4} s"));
-        seconds.extend((step >= WARM_UP).then_some(taken));
+    for (what, at_least) in [("warm-up", WARM_UP), ("step", steps)] {
+        let begin = Instant::now();
+        seconds.clear();
+        while seconds.len() < at_least || begin.elapsed() < SETTLE {
+            let start = Instant::now();
+            loss = run();
+            let taken = start.elapsed().as_secs_f64();
+            seconds.push(taken);
+            // Short ones come by the hundred.
+            if taken > SETTLE.as_secs_f64() {
+                printer
+                    .note(format_args!("{what} {}: loss {loss:.4}, {taken:.2} s", seconds.len()));
+            }
+        }
     }
     seconds.sort_by(f64::total_cmp);
     Ok((seconds[seconds.len() / 2], loss))

@@ -3,15 +3,16 @@
 use super::mining::Mining;
 use super::ranked::Rule;
 use super::reduction::Tally;
+use crate::metric::relevance::Relation;
 use crate::ops::kernel::simd::vectorized;
 
 /// Triplets that are looked at together.
 const WIDTH: usize = 8;
 
-/// The non-mated references of an anchor, side by side in memory.
+/// The references of an anchor, of which those count that are not mated with it.
 #[derive(Debug, Default)]
 pub(super) struct Others {
-    positions: Vec<usize>,
+    /// NaN where a reference does not count: no comparison holds for it.
     distances: Vec<f64>,
     /// How often each is pulled at.
     pulls: Vec<f64>,
@@ -29,15 +30,20 @@ struct Lanes {
 
 impl Others {
     /// Takes the references of another anchor, in the memory of the last.
-    pub(super) fn take(&mut self, others: impl Iterator<Item = (usize, f64)>) {
-        self.positions.clear();
-        self.distances.clear();
-        for (position, distance) in others {
-            self.positions.push(position);
-            self.distances.push(distance);
-        }
+    pub(super) fn take(&mut self, values: &[f64], sign: f64, relations: &[Relation]) {
+        self.distances.resize(values.len(), 0.0);
         self.pulls.clear();
-        self.pulls.resize(self.distances.len(), 0.0);
+        self.pulls.resize(values.len(), 0.0);
+        vectorized(
+            #[inline(always)]
+            || {
+                let each = self.distances.iter_mut().zip(values).zip(relations);
+                for ((distance, value), relation) in each {
+                    let counts = *relation == Relation::NonMated;
+                    *distance = if counts { sign * value } else { f64::NAN };
+                }
+            },
+        );
     }
 
     /// Goes through the triplets of a mated reference, and returns how many pull at it.
@@ -67,9 +73,9 @@ impl Others {
         total(lanes.pulling)
     }
 
-    /// Each reference, and how often it was pulled at.
-    pub(super) fn pulls(&self) -> impl Iterator<Item = (usize, f64)> {
-        self.positions.iter().copied().zip(self.pulls.iter().copied())
+    /// How often each reference was pulled at.
+    pub(super) fn pulls(&self) -> &[f64] {
+        &self.pulls
     }
 }
 

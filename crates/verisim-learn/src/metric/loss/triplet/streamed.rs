@@ -59,8 +59,7 @@ pub(super) fn over_all(loss: &TripletLoss, scene: &Scene<'_>) -> Slope {
     tallies.resize(scene.batch.embeddings.n_rows(), Tally::default());
     let weighed = weigh(scene, &tallies);
     to_values.par_rows_mut().zip(&weighed.weights).for_each(|(row, weight)| {
-        // Most are 0, and stay as they are.
-        for value in row.iter_mut().filter(|value| **value != 0.0) {
+        for value in row {
             *value *= view.sign * weight;
         }
     });
@@ -112,12 +111,12 @@ impl<'a> View<'a> {
     /// The hinge of the triplets of an anchor that has few mated references.
     fn side_by_side(&self, others: &mut Others, anchor: usize, to: &mut [f64]) -> Tally {
         let mut tally = Tally::default();
-        others.take(self.others(anchor));
+        others.take(self.values.row(anchor), self.sign, self.relations.of(anchor));
         for mated in self.relations.mated(anchor) {
             to[mated] += others.pull(self.far(anchor, mated), &self.rule, &mut tally);
         }
-        for (other, count) in others.pulls() {
-            to[other] -= count;
+        for (to, count) in to.iter_mut().zip(others.pulls()) {
+            *to -= count;
         }
         tally
     }
