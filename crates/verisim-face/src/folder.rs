@@ -125,7 +125,7 @@ fn is_picture(path: &Path) -> bool {
 }
 
 /// Text cut into words and numbers, so that `s2` comes before `s10`; the text itself breaks ties.
-fn natural_key(text: &str) -> (Vec<(String, u64)>, String) {
+pub(crate) fn natural_key(text: &str) -> (Vec<(String, u64)>, String) {
     let mut key = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {

@@ -5,6 +5,7 @@
 //!     image                     (synth)          chip           recognizer
 //! ```
 
+pub mod archive;
 pub mod chip;
 pub mod folder;
 pub mod image;
