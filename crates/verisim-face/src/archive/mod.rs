@@ -4,6 +4,7 @@
 //! is taken, a record that contradicts itself is named and does not spoil the others, and nothing in a
 //! file is ever executed.
 
+pub mod bin;
 mod positioned;
 pub mod recordio;
 
