@@ -5,8 +5,11 @@
 //! file is ever executed.
 
 pub mod bin;
+mod identities;
 mod positioned;
 pub mod recordio;
+mod shards;
+pub mod tar;
 
 use std::fmt;
 use std::io;
