@@ -5,7 +5,12 @@
 //! file is ever executed.
 
 pub mod bin;
+#[cfg(test)]
+mod fuzz_tests;
 mod identities;
+pub mod list;
+mod open;
+mod paths;
 mod positioned;
 pub mod recordio;
 mod shards;
@@ -15,6 +20,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use self::open::open;
+pub use self::paths::Paths;
 
 /// Bytes of one record at most: more than any picture that is decoded has.
 pub const MAX_RECORD_BYTES: u64 = 64 << 20;
