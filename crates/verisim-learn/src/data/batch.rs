@@ -1,8 +1,10 @@
-//! Batches made ahead on a thread of their own, in order.
+//! Batches made ahead of the network, chips on all cores, batches in order.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
+
+use rayon::prelude::*;
 
 use super::augment::{AugmentConfig, to_network_input};
 use super::source::{ChipSource, UnreadableChip};
@@ -56,16 +58,9 @@ fn make(
     plan: &BatchPlan,
 ) -> Result<Batch, UnreadableChip> {
     let size = source.size();
-    let mut chip = vec![0; size.len()];
-    let mut pixels = vec![0.0; plan.chips.len() * size.len()];
-    for (index, (&position, output)) in
-        plan.chips.iter().zip(pixels.chunks_exact_mut(size.len())).enumerate()
-    {
-        source.read(position, &mut chip)?;
-        augment.apply(&chip, size, derive_seed(plan.seed, index as u64), output);
-    }
-    let labels = plan.chips.iter().map(|&position| source.labels()[position]).collect();
-    Ok(Batch { pixels, labels })
+    read_all(source, &plan.chips, |index, chip, output| {
+        augment.apply(chip, size, derive_seed(plan.seed, index as u64), output);
+    })
 }
 
 /// Reads chips as they are, without augmentation.
@@ -75,12 +70,26 @@ fn make(
 /// Fails if a chip cannot be read.
 pub fn read_plain(source: &dyn ChipSource, chips: &[usize]) -> Result<Batch, UnreadableChip> {
     let size = source.size();
-    let mut chip = vec![0; size.len()];
-    let mut pixels = vec![0.0; chips.len() * size.len()];
-    for (&position, output) in chips.iter().zip(pixels.chunks_exact_mut(size.len())) {
-        source.read(position, &mut chip)?;
-        to_network_input(&chip, size, output);
-    }
+    read_all(source, chips, |_, chip, output| to_network_input(chip, size, output))
+}
+
+/// Reads chips on all cores: decoding takes longer than anything else that is done with them.
+fn read_all(
+    source: &dyn ChipSource,
+    chips: &[usize],
+    prepare: impl Fn(usize, &[u8], &mut [f32]) + Sync,
+) -> Result<Batch, UnreadableChip> {
+    let n_values = source.size().len();
+    let mut pixels = vec![0.0; chips.len() * n_values];
+    let outputs = pixels.par_chunks_exact_mut(n_values).enumerate();
+    outputs.zip(chips).try_for_each_init(
+        || vec![0; n_values],
+        |chip, ((index, output), &position)| {
+            source.read(position, chip)?;
+            prepare(index, chip, output);
+            Ok::<_, UnreadableChip>(())
+        },
+    )?;
     let labels = chips.iter().map(|&position| source.labels()[position]).collect();
     Ok(Batch { pixels, labels })
 }
