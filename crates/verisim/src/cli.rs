@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    bench, demo, embed, enroll, evaluate, export, forget, gallery, identify, models, synth, train,
-    verify,
+    bench, data, demo, embed, enroll, evaluate, export, forget, gallery, identify, models, synth,
+    train, verify,
 };
 
 /// Metric learning and face recognition, from training a network to naming a face.
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Models(models::ModelsCommand),
     Synth(synth::SynthArgs),
+    #[command(subcommand)]
+    Data(data::DataCommand),
     #[command(subcommand)]
     Bench(bench::BenchCommand),
 }

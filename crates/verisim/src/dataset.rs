@@ -1,76 +1,131 @@
-//! Pictures of a folder, decoded on all cores, as chips to train on or to embed.
+//! Faces of identities, from a folder or an archive, to train on or to embed.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use rayon::prelude::*;
+use verisim_core::protocol::{Pair, SampleName};
 use verisim_face::Picture;
-use verisim_face::chip::{Channels, resize, to_channels};
-use verisim_face::folder::{IdentityFolder, find_identities};
+use verisim_face::archive::bin::Bin;
+use verisim_face::archive::{self, Archive, Format, Paths};
 use verisim_face::image::{DecodeLimits, decode};
-use verisim_learn::backbone::InputSize;
-use verisim_learn::data::MemoryChips;
 
 use crate::output::{Printer, explained};
 
 /// Unreadable pictures named one by one before the rest is only counted.
 const MAX_NAMED: usize = 5;
+/// Folds of a verification set, as everybody reports it.
+const N_FOLDS: usize = 10;
 
 /// One picture of a known identity.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     /// Position of the identity in the list of names.
     pub(crate) label: u64,
-    /// Where the picture lies.
-    pub(crate) path: PathBuf,
+    /// Position in the archive.
+    pub(crate) record: usize,
 }
 
-/// A folder of identities.
+/// Identities and their pictures, which stay where they are.
 #[derive(Clone, Debug)]
-pub(crate) struct FaceFolder {
+pub(crate) struct FaceSet {
     /// Names of the identities.
     pub(crate) names: Vec<String>,
-    /// Their pictures, identity after identity.
+    /// Their pictures.
     pub(crate) samples: Vec<Sample>,
+    archive: Arc<dyn Archive>,
 }
 
-impl FaceFolder {
-    /// Lists the identities and pictures of a folder.
-    pub(crate) fn open(root: &Path) -> anyhow::Result<Self> {
-        Ok(Self::of(find_identities(root)?))
+impl FaceSet {
+    /// Lists what lies at a path: a folder of faces, or an archive.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let archive = archive::open(path)?;
+        if archive.format() == Format::Bin {
+            bail!(
+                "{} is a verification set, which names nobody: give it to `verisim evaluate` with \
+                 --pairs",
+                path.display()
+            );
+        }
+        Ok(Self::new(archive.into()))
     }
 
-    fn of(identities: Vec<IdentityFolder>) -> Self {
-        let mut folder = Self { names: Vec::new(), samples: Vec::new() };
-        for (label, identity) in (0..).zip(identities) {
-            folder.names.push(identity.name);
-            folder.samples.extend(identity.pictures.into_iter().map(|path| Sample { label, path }));
-        }
-        folder
+    /// Lists a folder of faces, whose pictures are files.
+    pub(crate) fn of_folder(root: &Path) -> anyhow::Result<Self> {
+        Ok(Self::new(Arc::new(Paths::of_folder(root)?)))
+    }
+
+    /// A verification set, and its pairs in ten folds, as they follow each other.
+    pub(crate) fn of_pairs(path: &Path) -> anyhow::Result<(Self, Vec<Pair>)> {
+        let bin = Bin::open(path)?;
+        let n_pairs = bin.answers().len();
+        let n_folds = N_FOLDS.min(n_pairs);
+        let (n_of_fold, n_longer) = (n_pairs / n_folds, n_pairs % n_folds);
+        let sizes = (0..n_folds).map(|fold| n_of_fold + usize::from(fold < n_longer));
+        let folds = (0..).zip(sizes).flat_map(|(fold, size)| std::iter::repeat_n(fold, size));
+        let name = |record: usize, number| SampleName {
+            identity: bin.identities()[bin.labels()[record] as usize].clone(),
+            number,
+        };
+        let pairs = folds.zip(bin.answers()).enumerate().map(|(number, (fold, &is_mated))| Pair {
+            reference: name(2 * number, 1),
+            probe: name(2 * number + 1, if is_mated { 2 } else { 1 }),
+            fold,
+        });
+        let pairs = pairs.collect();
+        Ok((Self::new(Arc::new(bin)), pairs))
+    }
+
+    /// Takes all of an archive.
+    pub(crate) fn new(archive: Arc<dyn Archive>) -> Self {
+        let names = archive.identities().to_vec();
+        let samples = archive.labels().iter().enumerate();
+        let samples = samples.map(|(record, &label)| Sample { label, record }).collect();
+        Self { names, samples, archive }
     }
 
     /// The identities that `is_wanted`, with labels counted anew.
     pub(crate) fn filtered(self, is_wanted: impl Fn(&str) -> bool) -> Self {
-        let mut pictures: Vec<Vec<PathBuf>> = vec![Vec::new(); self.names.len()];
-        for Sample { label, path } in self.samples {
-            pictures[label as usize].push(path);
-        }
-        let identities = self.names.into_iter().zip(pictures);
-        let wanted = identities.filter(|(name, _)| is_wanted(name));
-        Self::of(wanted.map(|(name, pictures)| IdentityFolder { name, pictures }).collect())
+        let is_kept: Vec<bool> = self.names.iter().map(|name| is_wanted(name)).collect();
+        self.keeping(&is_kept)
     }
 
-    /// The identities that a file names, one a line, all of which the folder must hold.
+    fn keeping(self, is_kept: &[bool]) -> Self {
+        let new_labels: Vec<u64> = is_kept
+            .iter()
+            .scan(0, |next, &is_kept| Some(std::mem::replace(next, *next + u64::from(is_kept))))
+            .collect();
+        let samples = self.samples.into_iter().filter(|it| is_kept[it.label as usize]);
+        let samples =
+            samples.map(|it| Sample { label: new_labels[it.label as usize], ..it }).collect();
+        let names = self.names.into_iter().zip(is_kept).filter(|(_, is_kept)| **is_kept);
+        let names = names.map(|(name, _)| name).collect();
+        Self { names, samples, archive: self.archive }
+    }
+
+    /// The identities that a file names, one a line, all of which the set must hold.
     pub(crate) fn named_in(self, path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path);
         let text = text.with_context(|| format!("cannot read {}", path.display()))?;
         let wanted: BTreeSet<&str> = text.lines().filter(|line| !line.is_empty()).collect();
-        if let Some(missing) = wanted.iter().find(|name| !self.names.iter().any(|it| it == *name)) {
+        let known: BTreeSet<&str> = self.names.iter().map(String::as_str).collect();
+        if let Some(missing) = wanted.iter().find(|name| !known.contains(*name)) {
             bail!("{} names {missing}, but the data hold no such identity", path.display());
         }
         Ok(self.filtered(|name| wanted.contains(name)))
+    }
+
+    /// The same pictures, identity after identity, without identities that have none.
+    pub(crate) fn in_order_of_labels(mut self) -> Self {
+        self.samples.sort_by_key(|sample| sample.label);
+        let mut is_kept = vec![false; self.names.len()];
+        for sample in &self.samples {
+            is_kept[sample.label as usize] = true;
+        }
+        self.keeping(&is_kept)
     }
 
     /// The label of each picture.
@@ -78,51 +133,86 @@ impl FaceFolder {
         self.samples.iter().map(|sample| sample.label).collect()
     }
 
-    /// Decodes all pictures, shrunk to what training takes.
+    /// Where each picture lies, or what it is called in its archive.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        self.samples.iter().map(|sample| self.archive.place(sample.record)).collect()
+    }
+
+    /// The bytes of a picture file.
+    pub(crate) fn bytes(&self, index: usize) -> anyhow::Result<Vec<u8>> {
+        Ok(self.archive.read(self.samples[index].record)?)
+    }
+
+    /// Decodes a picture.
+    pub(crate) fn picture(&self, index: usize) -> anyhow::Result<Picture> {
+        let bytes = self.bytes(index)?;
+        decode_picture(&bytes, &self.archive.place(self.samples[index].record))
+    }
+
+    /// Refuses a set with records that could not even be listed, unless they are to be skipped; then
+    /// they are named and counted.
+    pub(crate) fn check_listing(&self, skip: bool, printer: &Printer) -> anyhow::Result<()> {
+        let corrupt: Vec<String> = self.archive.corrupt().iter().map(ToString::to_string).collect();
+        refuse_unless_skipped(&corrupt, self.samples.len() + corrupt.len(), skip, printer)
+    }
+
+    /// Does something with every picture on all cores, in their order, and keeps what came of it.
     ///
-    /// Fails on pictures that cannot be read, unless they are to be skipped; then they are named and
-    /// counted.
-    pub(crate) fn load_chips(
-        &self,
-        size: InputSize,
-        skip_unreadable: bool,
+    /// Fails on pictures that cannot be used, unless they are to be skipped; then they are named and
+    /// counted, and the set is left without them.
+    pub(crate) fn each<T: Send>(
+        &mut self,
+        what: &'static str,
+        skip: bool,
         printer: &Printer,
-    ) -> anyhow::Result<MemoryChips> {
-        let channels = if size.channels == 1 { Channels::Gray } else { Channels::Rgb };
-        let bar = printer.progress("reading", self.samples.len());
-        let chips: Vec<anyhow::Result<Vec<u8>>> = self
-            .samples
-            .par_iter()
-            .map(|sample| {
-                let picture = read_picture(&sample.path);
+        work: impl Fn(Picture) -> T + Sync,
+    ) -> anyhow::Result<Vec<T>> {
+        let bar = printer.progress(what, self.samples.len());
+        let done: Vec<anyhow::Result<T>> = (0..self.samples.len())
+            .into_par_iter()
+            .map(|index| {
+                let picture = self.picture(index);
                 bar.inc(1);
-                Ok(to_channels(&resize(&picture?, size.width, size.height), channels))
+                picture.map(&work)
             })
             .collect();
         bar.finish_and_clear();
         let unreadable: Vec<String> =
-            chips.iter().filter_map(|it| it.as_ref().err().map(explained)).collect();
-        if !unreadable.is_empty() {
-            let named =
-                unreadable.iter().take(MAX_NAMED).fold(String::new(), |all, it| all + "\n  " + it);
-            let more = unreadable.len().saturating_sub(MAX_NAMED);
-            let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
-            let n_all = self.samples.len();
-            let message =
-                format!("{} of {n_all} pictures cannot be read:{named}{more}", unreadable.len());
-            if !skip_unreadable {
-                bail!("{message}\nhint: --skip-unreadable trains on the others");
-            }
-            printer.warning(message);
-        }
-        let mut set = MemoryChips::new(size, self.names.clone());
-        for (chip, sample) in chips.into_iter().zip(&self.samples) {
-            if let Ok(chip) = chip {
-                set.push(sample.label, &chip);
-            }
-        }
-        Ok(set)
+            done.iter().filter_map(|it| it.as_ref().err().map(explained)).collect();
+        refuse_unless_skipped(&unreadable, self.samples.len(), skip, printer)?;
+        let mut is_readable = done.iter().map(Result::is_ok);
+        self.samples.retain(|_| is_readable.next().unwrap_or(false));
+        Ok(done.into_iter().flatten().collect())
     }
+}
+
+/// Fails with the first of the unreadable pictures, or warns of them if they are to be skipped.
+fn refuse_unless_skipped(
+    unreadable: &[String],
+    n_all: usize,
+    skip: bool,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} of {n_all} pictures cannot be read:{}",
+        unreadable.len(),
+        first_named(unreadable)
+    );
+    if !skip {
+        bail!("{message}\nhint: --skip-unreadable goes on with the others");
+    }
+    printer.warning(message);
+    Ok(())
+}
+
+/// The first of several things, each on its line, and how many there are more.
+pub(crate) fn first_named(things: &[String]) -> String {
+    let named = things.iter().take(MAX_NAMED).fold(String::new(), |all, it| all + "\n  " + it);
+    let n_more = things.len().saturating_sub(MAX_NAMED);
+    if n_more > 0 { format!("{named}\n  and {n_more} more") } else { named }
 }
 
 /// Reads and decodes one picture.

@@ -7,6 +7,7 @@ use verisim_learn::bench::{LossStep, TrainingStep};
 use verisim_learn::loss::LossConfig;
 
 use super::Outcome;
+use super::bench_data::{DataBench, bench_data};
 use crate::output::Printer;
 
 /// Measure speed on this machine
@@ -17,6 +18,8 @@ pub(crate) enum BenchCommand {
     Train(TrainBench),
     /// A loss by itself: forward and backward on random features
     Loss(LossBench),
+    /// Pictures out of a RecordIO file: reading and decoding
+    Data(DataBench),
 }
 
 /// A loss, and sizes of the batch.
@@ -112,6 +115,7 @@ pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result
     match command {
         BenchCommand::Train(args) => bench_train(args, printer),
         BenchCommand::Loss(args) => bench_loss(args, printer),
+        BenchCommand::Data(args) => bench_data(args, printer),
     }
 }
 
@@ -209,7 +213,7 @@ fn bench_loss(args: &LossBench, printer: &Printer) -> anyhow::Result<Outcome> {
 }
 
 /// What Linux says; nothing elsewhere.
-fn peak_memory_mb() -> Option<f64> {
+pub(crate) fn peak_memory_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)

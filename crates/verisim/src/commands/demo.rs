@@ -14,7 +14,7 @@ use super::enroll::{GalleryArgs, create_or_open};
 use super::synth::{Crowd, draw_crowd};
 use super::{Outcome, load, train};
 use crate::cli::{ModelArgs, ThresholdArgs};
-use crate::dataset::FaceFolder;
+use crate::dataset::FaceSet;
 use crate::demo::{Cast, Found, Plan, Probe, Story, page};
 use crate::evaluation::{Basis, Demand, Evaluation, Operating, Samples, evaluate};
 use crate::output::Printer;
@@ -63,8 +63,8 @@ pub(crate) struct DemoArgs {
 }
 
 impl DemoArgs {
-    fn plan(&self, folder: &FaceFolder) -> anyhow::Result<Plan> {
-        let mut plan = Plan::new(folder, self.seed)?;
+    fn plan(&self, set: &FaceSet) -> anyhow::Result<Plan> {
+        let mut plan = Plan::new(set, self.seed)?;
         plan.recipe.epochs = self.epochs.unwrap_or(plan.recipe.epochs);
         plan.recipe.check()?;
         Ok(plan)
@@ -75,8 +75,8 @@ impl DemoArgs {
 pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     // A folder that cannot be used is noticed before anything is replaced.
-    let own = args.data.as_deref().map(FaceFolder::open).transpose()?;
-    let own = own.map(|folder| args.plan(&folder)).transpose()?;
+    let own = args.data.as_deref().map(FaceSet::of_folder).transpose()?;
+    let own = own.map(|set| args.plan(&set)).transpose()?;
     let out = std::path::absolute(&args.out).context("cannot find the current folder")?;
     prepare(&out)?;
     let (faces, plan) = if let (Some(data), Some(plan)) = (&args.data, own) {
@@ -89,7 +89,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
         let (n_identities, n_images) = (N_IDENTITIES, N_IMAGES);
         let crowd = Crowd { n_identities, n_images, size: 112, seed: args.seed };
         draw_crowd(crowd, &faces, printer)?;
-        let plan = args.plan(&FaceFolder::open(&faces)?)?;
+        let plan = args.plan(&FaceSet::of_folder(&faces)?)?;
         (faces, plan)
     };
     let n_test = plan.recipe.split.test_identities;
@@ -108,9 +108,9 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
 
     printer.note("3/5  measuring on identities that were never trained on");
     let recognizer = load::recognizer(&ModelArgs { model: model.clone(), card: None })?;
-    let folder = FaceFolder::open(&faces)?.named_in(&run.join("test.identities.txt"))?;
-    let cast = Cast::new(&folder);
-    let evaluation = measure(folder, &recognizer, &info, args.seed, printer)?;
+    let set = FaceSet::of_folder(&faces)?.named_in(&run.join("test.identities.txt"))?;
+    let cast = Cast::new(&set);
+    let evaluation = measure(set, &recognizer, &info, args.seed, printer)?;
     printer.data(evaluation.table())?;
 
     let operating = operating(&recognizer, &evaluation);
@@ -201,7 +201,7 @@ fn prepare(out: &Path) -> anyhow::Result<()> {
 }
 
 fn measure(
-    folder: FaceFolder,
+    set: FaceSet,
     recognizer: &Recognizer,
     info: &RunInfo,
     seed: u64,
@@ -216,7 +216,7 @@ fn measure(
     };
     let demand =
         Demand { pairs: None, max_non_mated: MAX_NON_MATED, seed, n_replicates: N_REPLICATES };
-    let samples = Samples::of_folder(folder, recognizer, printer);
+    let samples = Samples::of_set(set, recognizer, printer);
     for failure in &samples.failures {
         printer.warning(&failure.reason);
     }

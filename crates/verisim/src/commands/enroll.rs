@@ -12,7 +12,7 @@ use verisim_gallery::{Gallery, Sample, SourceDigest};
 use super::Outcome;
 use super::load::{self, Embedded};
 use crate::cli::ModelArgs;
-use crate::dataset::FaceFolder;
+use crate::dataset::FaceSet;
 use crate::output::{Printer, explained};
 
 /// Where the gallery remembers the model that it was filled with.
@@ -70,14 +70,14 @@ struct EnrolledDto {
 
 /// Runs the command.
 pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let folder = FaceFolder::open(&args.known)?;
+    let set = FaceSet::open(&args.known)?;
+    set.check_listing(false, printer)?;
     let recognizer = args.gallery.recognizer()?;
     let mut gallery = create_or_open(&args.gallery, &recognizer)?;
-    let paths: Vec<PathBuf> = folder.samples.iter().map(|sample| sample.path.clone()).collect();
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); folder.names.len()];
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); set.names.len()];
     let mut failures = Vec::new();
-    let embedded = load::embed_files(&recognizer, &paths, printer);
-    for (Embedded { digest, template, .. }, sample) in embedded.into_iter().zip(&folder.samples) {
+    let embedded = load::embed_pictures(&recognizer, &set.places(), |it| set.bytes(it), printer);
+    for (Embedded { digest, template, .. }, sample) in embedded.into_iter().zip(&set.samples) {
         match template {
             Ok(template) => {
                 let source = SourceDigest::new(digest);
@@ -90,7 +90,7 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
         printer.warning(failure);
     }
     let wanted: Vec<(&String, Vec<Sample>)> =
-        folder.names.iter().zip(samples).filter(|(_, samples)| !samples.is_empty()).collect();
+        set.names.iter().zip(samples).filter(|(_, samples)| !samples.is_empty()).collect();
     let n_enrolled = wanted.len();
     let enrolled = gallery.enroll_many(wanted)?;
     let n_identities = gallery.n_identities()?;
@@ -126,7 +126,7 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
     }
     match dto.failures.len() {
         0 => Ok(Outcome::Done),
-        n => bail!("{n} of {} pictures were not enrolled", paths.len()),
+        n => bail!("{n} of {} pictures were not enrolled", set.samples.len()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `verisim evaluate`: how good is a model, or a set of embeddings?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -9,10 +9,10 @@ use verisim_core::protocol::Pair;
 use super::Outcome;
 use super::load;
 use crate::cli::ModelArgs;
-use crate::dataset::FaceFolder;
+use crate::dataset::FaceSet;
 use crate::evaluation::{Basis, Demand, Samples, evaluate as measure};
 use crate::output::Printer;
-use crate::training::data::{identities_of, pairs_name, read_pairs};
+use crate::training::data::{identities_of, of_folds, pairs_name, read_pairs};
 use crate::whole_file;
 
 /// Measure a model on a folder of faces, or embeddings made anywhere
@@ -24,31 +24,36 @@ use crate::whole_file;
 Examples:
   verisim evaluate model.onnx --data faces/ --report out/
   verisim evaluate model.onnx --data lfw/ --pairs pairs.txt
+  verisim evaluate model.onnx --pairs lfw.bin
   verisim evaluate --embeddings e.npy --labels l.npy")]
 pub(crate) struct EvaluateArgs {
     /// ONNX model that turns a chip into an embedding
-    #[arg(required_unless_present = "embeddings", requires = "data")]
+    #[arg(required_unless_present = "embeddings")]
     model: Option<PathBuf>,
 
     /// Card of the model, if it carries none: how to feed it (TOML)
     #[arg(long, value_name = "FILE", requires = "model")]
     card: Option<PathBuf>,
 
-    /// Folder of faces: NAME/1.jpg
-    #[arg(long, value_name = "DIR", requires = "model")]
+    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .csv or .tsv file
+    #[arg(long, value_name = "PATH", requires = "model")]
     data: Option<PathBuf>,
 
     /// Only the identities that this file names, one a line
     #[arg(long, value_name = "FILE", requires = "data")]
     identities: Option<PathBuf>,
 
-    /// Compare these pairs (LFW's pairs.txt) instead of all
-    #[arg(long, value_name = "FILE", requires = "data")]
+    /// Compare these pairs instead of all: LFW's pairs.txt, or a .bin, which needs no --data
+    #[arg(long, value_name = "FILE", requires = "model")]
     pairs: Option<PathBuf>,
 
     /// Of these pairs, only those of these folds, counted from 1: 1,2
     #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "pairs")]
     folds: Vec<usize>,
+
+    /// Go on without records of an archive that cannot be listed
+    #[arg(long, requires = "data")]
+    skip_unreadable: bool,
 
     /// Embed every chip together with its mirror image
     #[arg(long, requires = "model")]
@@ -85,12 +90,12 @@ pub(crate) struct EvaluateArgs {
 
 /// Runs the command.
 pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let pairs = args.pairs.as_ref().map(|path| read_pairs(path, &args.folds)).transpose()?;
+    let (pairs, set) = pairs(args)?;
     let protocol = match &args.pairs {
         Some(path) => pairs_name(path, &args.folds),
         None => "all pairs".to_owned(),
     };
-    let (samples, basis) = samples(args, pairs.as_deref(), protocol, printer)?;
+    let (samples, basis) = samples(args, set, pairs.as_deref(), protocol, printer)?;
     for failure in &samples.failures {
         printer.warning(&failure.reason);
     }
@@ -116,8 +121,30 @@ pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result
     Ok(Outcome::Done)
 }
 
+/// The pairs to compare, and the pictures, if they come with them.
+fn pairs(args: &EvaluateArgs) -> anyhow::Result<(Option<Vec<Pair>>, Option<FaceSet>)> {
+    let Some(path) = &args.pairs else { return Ok((None, None)) };
+    if !is_bin(path) {
+        return Ok((Some(read_pairs(path, &args.folds)?), None));
+    }
+    if let Some(data) = &args.data {
+        bail!(
+            "{} holds its pictures itself, so --data {} is not needed",
+            path.display(),
+            data.display()
+        );
+    }
+    let (set, pairs) = FaceSet::of_pairs(path)?;
+    Ok((Some(of_folds(pairs, path, &args.folds)?), Some(set)))
+}
+
+fn is_bin(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it.eq_ignore_ascii_case("bin"))
+}
+
 fn samples(
     args: &EvaluateArgs,
+    set: Option<FaceSet>,
     pairs: Option<&[Pair]>,
     protocol: String,
     printer: &Printer,
@@ -132,19 +159,24 @@ fn samples(
         };
         return Ok((Samples::of_files(embeddings, labels)?, basis));
     }
-    let (Some(model), Some(data)) = (&args.model, &args.data) else {
-        bail!("a model and --data are needed, or --embeddings and --labels");
+    let data = args.data.as_ref().or(args.pairs.as_ref().filter(|_| set.is_some()));
+    let (Some(model), Some(data)) = (&args.model, data) else {
+        bail!("a model and --data are needed, or --pairs FILE.bin, or --embeddings and --labels");
     };
     let model = ModelArgs { model: model.clone(), card: args.card.clone() };
     let recognizer = load::recognizer(&model)?.with_mirror_images(args.mirror);
-    let mut folder = FaceFolder::open(data)?;
+    let mut set = match set {
+        Some(set) => set,
+        None => FaceSet::open(data)?,
+    };
+    set.check_listing(args.skip_unreadable, printer)?;
     if let Some(path) = &args.identities {
-        folder = folder.named_in(path)?;
+        set = set.named_in(path)?;
     }
     if let Some(pairs) = pairs {
         // Nobody else is compared, so nobody else need be embedded.
         let named = identities_of(pairs);
-        folder = folder.filtered(|name| named.contains(name));
+        set = set.filtered(|name| named.contains(name));
     }
     let basis = Basis {
         model: recognizer.card().name.clone(),
@@ -153,5 +185,5 @@ fn samples(
         protocol,
         mirrored: args.mirror,
     };
-    Ok((Samples::of_folder(folder, &recognizer, printer), basis))
+    Ok((Samples::of_set(set, &recognizer, printer), basis))
 }

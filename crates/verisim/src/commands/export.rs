@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::bail;
-use verisim_learn::data::ChipSource;
 use verisim_learn::train::{RunFolder, Trainer};
 
 use super::Outcome;
@@ -34,7 +33,7 @@ pub(crate) fn export(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Out
     let Some(checkpoint) = folder.newest()? else {
         bail!("{} has no checkpoint yet; go on with verisim train --resume", args.run.display());
     };
-    let source: Arc<dyn ChipSource> = Arc::new(info.data.load(recipe.input, printer)?);
+    let source = info.data.load(recipe.input, printer)?;
     let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &info.device()?.open()?)?;
     let trainer = trainer.resume(checkpoint, &folder)?;
     let (n_identities, n_images) = (trainer.split().train.len(), trainer.n_chips());

@@ -59,11 +59,28 @@ pub(crate) fn embed_files(
     paths: &[PathBuf],
     printer: &Printer,
 ) -> Vec<Embedded> {
+    let bytes = |index: usize| {
+        let path = &paths[index];
+        fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    embed_pictures(recognizer, paths, bytes, printer)
+}
+
+/// Embeds pictures that `bytes` gives, in the order of their places.
+pub(crate) fn embed_pictures(
+    recognizer: &Recognizer,
+    places: &[PathBuf],
+    bytes: impl Fn(usize) -> anyhow::Result<Vec<u8>> + Sync,
+    printer: &Printer,
+) -> Vec<Embedded> {
     use rayon::prelude::*;
-    let bar = printer.progress("embedding", paths.len());
-    let mut embedded = Vec::with_capacity(paths.len());
-    for paths in paths.chunks(PICTURES_AT_ONCE) {
-        let pictures: Vec<_> = paths.par_iter().map(|path| read(path)).collect();
+    let bar = printer.progress("embedding", places.len());
+    let mut embedded = Vec::with_capacity(places.len());
+    for paths in places.chunks(PICTURES_AT_ONCE) {
+        let start = embedded.len();
+        let indices = paths.par_iter().enumerate();
+        let pictures: Vec<_> =
+            indices.map(|(index, path)| read(bytes(start + index), path)).collect();
         let whole: Vec<Picture> =
             pictures.iter().filter_map(|(_, picture)| picture.as_ref().ok().cloned()).collect();
         let mut templates = recognizer.templates(&whole).into_iter();
@@ -80,8 +97,8 @@ pub(crate) fn embed_files(
     embedded
 }
 
-fn read(path: &Path) -> ([u8; 32], anyhow::Result<Picture>) {
-    match fs::read(path).with_context(|| format!("cannot read {}", path.display())) {
+fn read(bytes: anyhow::Result<Vec<u8>>, path: &Path) -> ([u8; 32], anyhow::Result<Picture>) {
+    match bytes {
         Ok(bytes) => (Sha256::digest(&bytes).into(), decode_picture(&bytes, path)),
         Err(error) => ([0; 32], Err(error)),
     }

@@ -1,6 +1,8 @@
 //! One file a command: arguments in, results out. Decisions are made in the libraries.
 
 pub(crate) mod bench;
+mod bench_data;
+pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod enroll;
@@ -53,6 +55,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Gallery(command) => gallery::gallery(&command, printer),
         Command::Models(command) => models::models(&command, printer),
         Command::Synth(args) => synth::synth(&args, printer),
+        Command::Data(command) => data::data(&command, printer),
         Command::Bench(command) => bench::bench(&command, printer),
     }
 }

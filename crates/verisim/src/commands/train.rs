@@ -1,4 +1,4 @@
-//! `verisim train`: from a recipe and a folder of faces to a model.
+//! `verisim train`: from a recipe and faces to a model.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub(crate) struct TrainArgs {
     #[arg(required_unless_present = "resume", requires_all = ["data", "out"])]
     recipe: Option<PathBuf>,
 
-    /// Folder of faces: NAME/1.jpg
-    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .csv or .tsv file
+    #[arg(long, value_name = "PATH", conflicts_with = "resume")]
     data: Option<PathBuf>,
 
     /// Folder of the run, to be made
@@ -129,7 +129,7 @@ pub(crate) fn start(
     printer: &Printer,
 ) -> anyhow::Result<PathBuf> {
     let device = info.device()?.open()?;
-    let source: Arc<dyn ChipSource> = Arc::new(info.data.load(recipe.input, printer)?);
+    let source = info.data.load(recipe.input, printer)?;
     let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &device)?;
     // Nothing is written before everything that can be wrong was looked at.
     let folder = RunFolder::create(out, recipe)?;
@@ -141,7 +141,7 @@ pub(crate) fn start(
 fn resume(path: &Path, device: DeviceKind, printer: &Printer) -> anyhow::Result<()> {
     let (folder, recipe) = RunFolder::open(path)?;
     let info = RunInfo::read(&folder)?.with_device(device);
-    let source: Arc<dyn ChipSource> = Arc::new(info.data.load(recipe.input, printer)?);
+    let source = info.data.load(recipe.input, printer)?;
     let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &info.device()?.open()?)?;
     let trainer = if let Some(checkpoint) = folder.newest()? {
         printer.note(format_args!("resuming at step {}", checkpoint.position.step));

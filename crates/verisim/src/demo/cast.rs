@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use verisim_gallery::Candidate;
 
-use crate::dataset::FaceFolder;
+use crate::dataset::FaceSet;
 
 /// Every fourth identity is a stranger.
 const STRANGER_EVERY: usize = 4;
@@ -46,11 +46,13 @@ pub(crate) enum Found {
 
 impl Cast {
     /// Casts identities, all of which have two pictures or more.
-    pub(crate) fn new(folder: &FaceFolder) -> Self {
+    pub(crate) fn new(set: &FaceSet) -> Self {
         let mut cast = Self { enrolled: Vec::new(), probes: Vec::new(), n_strangers: 0 };
-        for (label, name) in folder.names.iter().enumerate() {
-            let samples = folder.samples.iter().filter(|sample| sample.label == label as u64);
-            let mut paths: Vec<PathBuf> = samples.map(|sample| sample.path.clone()).collect();
+        let places = set.places();
+        for (label, name) in set.names.iter().enumerate() {
+            let samples = set.samples.iter().zip(&places);
+            let of_identity = samples.filter(|(sample, _)| sample.label == label as u64);
+            let mut paths: Vec<PathBuf> = of_identity.map(|(_, place)| place.clone()).collect();
             let is_enrolled = label % STRANGER_EVERY != STRANGER_EVERY - 1;
             if is_enrolled {
                 let n_enrolled = (paths.len() / 2).clamp(1, MAX_ENROLLED);
@@ -115,21 +117,23 @@ impl Probe {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use verisim_face::archive::Paths;
+    use verisim_face::folder::IdentityFolder;
+
     use super::*;
-    use crate::dataset::Sample;
 
     #[test]
     fn nobody_is_searched_for_with_an_enrolled_picture() {
-        let names: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
-        let sample = |label: u64, number: u64| Sample {
-            label,
-            path: format!("{label}/{number}.png").into(),
-        };
         // Identity c has two pictures, the others nine.
-        let samples = (0..5).flat_map(|label| {
-            (0..if label == 2 { 2 } else { 9 }).map(move |number| sample(label, number))
+        let identities = ["a", "b", "c", "d", "e"].map(|name| IdentityFolder {
+            name: name.to_owned(),
+            pictures: (0..if name == "c" { 2 } else { 9 })
+                .map(|number| format!("{name}/{number}.png").into())
+                .collect(),
         });
-        let cast = Cast::new(&FaceFolder { names, samples: samples.collect() });
+        let cast = Cast::new(&FaceSet::new(Arc::new(Paths::new(identities.to_vec()))));
         let sizes: Vec<usize> = cast.enrolled.iter().map(|(_, paths)| paths.len()).collect();
         assert_eq!((sizes, cast.n_strangers), (vec![3, 3, 1, 3], 1));
         assert_eq!(cast.probes.len(), 6 + 6 + 1 + 9 + 6);

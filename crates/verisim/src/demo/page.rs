@@ -1,7 +1,6 @@
 //! What the demonstration leaves to look at: one page from the first loss to the last search.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use verisim_face::Picture;
@@ -95,13 +94,13 @@ fn highlights(story: &Story<'_>) -> Vec<Highlight> {
 
 fn add_faces(page: &mut Page, evaluation: &Evaluation) {
     let [n_identities, n_images] = N_FACES;
-    let mut by_label = BTreeMap::<u64, Vec<&PathBuf>>::new();
-    for (path, label) in evaluation.paths.iter().zip(&evaluation.labels) {
-        by_label.entry(*label).or_default().push(path);
+    let mut by_label = BTreeMap::<u64, Vec<usize>>::new();
+    for (sample, label) in evaluation.labels.iter().enumerate() {
+        by_label.entry(*label).or_default().push(sample);
     }
     let mut tiles = Vec::new();
-    for (label, paths) in by_label.into_iter().take(n_identities) {
-        let pictures = paths.into_iter().take(n_images).filter_map(|path| read_picture(path).ok());
+    for (label, samples) in by_label.into_iter().take(n_identities) {
+        let pictures = samples.into_iter().take(n_images).filter_map(|it| evaluation.picture(it));
         let name = evaluation.name(label);
         tiles.extend(pictures.map(|picture| tile(picture, name.clone(), None)));
     }

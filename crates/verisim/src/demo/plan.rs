@@ -3,7 +3,7 @@
 use anyhow::bail;
 use verisim_learn::train::Recipe;
 
-use crate::dataset::FaceFolder;
+use crate::dataset::FaceSet;
 
 const RECIPE: &str = include_str!("../../../../recipes/demo.toml");
 /// Training images in all, over all epochs: about 75 seconds on two cores.
@@ -19,10 +19,10 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The recipe for as many identities and images as `folder` has.
-    pub(crate) fn new(folder: &FaceFolder, seed: u64) -> anyhow::Result<Self> {
-        let mut images = vec![0; folder.names.len()];
-        for sample in &folder.samples {
+    /// The recipe for as many identities and images as there are.
+    pub(crate) fn new(set: &FaceSet, seed: u64) -> anyhow::Result<Self> {
+        let mut images = vec![0; set.names.len()];
+        for sample in &set.samples {
             images[sample.label as usize] += 1;
         }
         let n_pairs = images.iter().filter(|n| **n >= 2).count();
@@ -39,7 +39,7 @@ impl Plan {
         split.validation_identities = split.validation_identities.min(n_pairs / 5);
         split.test_identities = split.test_identities.min(n_pairs * 2 / 5);
         let n_away = split.validation_identities + split.test_identities;
-        let n_left = folder.samples.len() * (folder.names.len() - n_away) / folder.names.len();
+        let n_left = set.samples.len() * (set.names.len() - n_away) / set.names.len();
         recipe.epochs = (N_TRAINED / n_left.max(1)).clamp(1, MAX_EPOCHS);
         Ok(Self { recipe })
     }
@@ -47,32 +47,34 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::dataset::Sample;
+    use std::sync::Arc;
 
-    fn folder(n_identities: u64, n_images: usize) -> FaceFolder {
-        let sample = |label| Sample { label, path: "x".into() };
-        FaceFolder {
-            names: (0..n_identities).map(|label| label.to_string()).collect(),
-            samples: (0..n_identities).flat_map(|it| vec![sample(it); n_images]).collect(),
-        }
+    use verisim_face::archive::Paths;
+    use verisim_face::folder::IdentityFolder;
+
+    use super::*;
+
+    fn set(n_identities: usize, n_images: usize) -> FaceSet {
+        let identity = |name: String| IdentityFolder { name, pictures: vec!["x".into(); n_images] };
+        let identities = (0..n_identities).map(|it| identity(it.to_string()));
+        FaceSet::new(Arc::new(Paths::new(identities.collect())))
     }
 
     #[test]
     fn few_identities_are_divided_and_too_few_refused() {
-        let recipe = Plan::new(&folder(10, 4), 3).unwrap().recipe;
+        let recipe = Plan::new(&set(10, 4), 3).unwrap().recipe;
         assert_eq!((recipe.split.validation_identities, recipe.split.test_identities), (2, 4));
         assert_eq!((recipe.epochs, recipe.seed), (60, 3));
-        let refused = Plan::new(&folder(9, 4), 3).err().unwrap().to_string();
+        let refused = Plan::new(&set(9, 4), 3).err().unwrap().to_string();
         assert!(refused.contains("10 identities") && refused.contains("there are 9"), "{refused}");
-        assert!(Plan::new(&folder(50, 1), 3).is_err());
+        assert!(Plan::new(&set(50, 1), 3).is_err());
     }
 
     #[test]
     fn the_more_images_the_fewer_epochs() {
-        let recipe = Plan::new(&folder(1000, 10), 1).unwrap().recipe;
+        let recipe = Plan::new(&set(1000, 10), 1).unwrap().recipe;
         assert_eq!((recipe.split.validation_identities, recipe.split.test_identities), (30, 40));
         assert_eq!(recipe.epochs, 2);
-        assert_eq!(Plan::new(&folder(9000, 10), 1).unwrap().recipe.epochs, 1);
+        assert_eq!(Plan::new(&set(9000, 10), 1).unwrap().recipe.epochs, 1);
     }
 }

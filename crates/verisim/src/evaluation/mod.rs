@@ -5,8 +5,6 @@ mod page;
 mod samples;
 mod show;
 
-use std::path::PathBuf;
-
 use anyhow::{Context, bail};
 use serde::Serialize;
 use verisim_core::knn::PackedEmbeddings;
@@ -16,6 +14,9 @@ use verisim_core::measure::{
     VerificationFigures, folded_accuracy,
 };
 use verisim_core::protocol::{Enrollment, Pair, all_pairs};
+use verisim_face::Picture;
+
+use crate::dataset::FaceSet;
 
 pub(crate) use self::page::{Operating, add_verification};
 pub(crate) use self::samples::{Failure, Samples};
@@ -75,8 +76,8 @@ pub(crate) struct Evaluation {
     pub(crate) n_identities: usize,
     /// Names of the identities, by label; empty if the labels are all that is known.
     pub(crate) names: Vec<String>,
-    /// Where each picture lies; empty if there are no pictures.
-    pub(crate) paths: Vec<PathBuf>,
+    /// The pictures, if there are any.
+    pub(crate) set: Option<FaceSet>,
     /// The label of each sample.
     pub(crate) labels: Vec<u64>,
     pub(crate) failures: Vec<Failure>,
@@ -100,6 +101,13 @@ pub(crate) struct SearchFigures {
     pub(crate) ranks: Vec<(usize, Estimate)>,
     /// False negative identification rates at bounded false positive ones.
     pub(crate) at_fpir: Vec<(f64, f32, Estimate)>,
+}
+
+impl Evaluation {
+    /// The picture of a sample, if there is one that can be read.
+    pub(crate) fn picture(&self, sample: usize) -> Option<Picture> {
+        self.set.as_ref()?.picture(sample).ok()
+    }
 }
 
 /// Measures samples as demanded.
@@ -147,7 +155,7 @@ pub(crate) fn evaluate(
             .map(|it| Spread::new(&it.embeddings, &it.labels).estimates(&bootstrap)),
         failures: samples.failures,
         names: samples.names,
-        paths: samples.paths,
+        set: samples.set,
         labels: samples.labels,
         basis,
         pairs,

@@ -6,7 +6,6 @@ use verisim_core::measure::{Estimate, IdentificationPoint, OperatingPoint, Verif
 
 use super::hardest::{mean_scores, nearest_identities, worst_mated, worst_non_mated};
 use super::{Evaluation, Row, ScoredPair, SearchFigures};
-use crate::dataset::read_picture;
 use crate::report::number::{count, percent, percent_interval, score, short_percent};
 use crate::report::plot::{self, Curve, Mark, NamedThreshold, NearestPair, RankCurve};
 use crate::report::{Highlight, NoteKind, Page, PicturePair, glossary};
@@ -168,7 +167,7 @@ impl Evaluation {
 
     /// The worst comparisons as pictures, if there are pictures.
     pub(crate) fn add_worst(&self, page: &mut Page) {
-        if self.paths.is_empty() {
+        if self.set.is_none() {
             return;
         }
         page.section("The worst comparisons", WORST);
@@ -184,7 +183,7 @@ impl Evaluation {
         let threshold = self.operating().map(|it| it.threshold);
         let pair = |pair: &ScoredPair| {
             // A picture that cannot be read has no embedding either, and stands in the failures.
-            let [left, right] = pair.samples.map(|sample| read_picture(&self.paths[sample]).ok());
+            let [left, right] = pair.samples.map(|sample| self.picture(sample));
             let verdict = match threshold {
                 Some(threshold) if pair.score >= threshold && pair.is_mated => ", match",
                 Some(threshold) if pair.score >= threshold => ", false match",

@@ -9,8 +9,8 @@ use verisim_core::Embedding;
 use verisim_core::protocol::SampleName;
 use verisim_face::Recognizer;
 
-use crate::commands::load::embed_files;
-use crate::dataset::FaceFolder;
+use crate::commands::load::embed_pictures;
+use crate::dataset::FaceSet;
 use crate::npy;
 use crate::output::{Printer, explained};
 
@@ -27,6 +27,8 @@ pub(crate) struct Failure {
 pub(crate) struct Samples {
     /// Names of the identities, by label; empty if the labels are all that is known.
     pub(crate) names: Vec<String>,
+    /// The pictures, if there are any.
+    pub(crate) set: Option<FaceSet>,
     /// Where each picture lies; empty if there are no pictures.
     pub(crate) paths: Vec<PathBuf>,
     /// The label of each sample.
@@ -39,16 +41,11 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    /// Embeds the pictures of a folder.
-    pub(crate) fn of_folder(
-        folder: FaceFolder,
-        recognizer: &Recognizer,
-        printer: &Printer,
-    ) -> Self {
-        let labels = folder.labels();
-        let paths: Vec<PathBuf> = folder.samples.into_iter().map(|sample| sample.path).collect();
+    /// Embeds the pictures of a set.
+    pub(crate) fn of_set(set: FaceSet, recognizer: &Recognizer, printer: &Printer) -> Self {
+        let (labels, paths) = (set.labels(), set.places());
         let mut failures = Vec::new();
-        let embeddings = embed_files(recognizer, &paths, printer)
+        let embeddings = embed_pictures(recognizer, &paths, |index| set.bytes(index), printer)
             .into_iter()
             .map(|embedded| match embedded.template {
                 Ok(template) => Some(template.embedding),
@@ -60,7 +57,8 @@ impl Samples {
             })
             .collect();
         let by_name = paths.iter().enumerate().map(|(index, path)| (stem(path), index)).collect();
-        Self { names: folder.names, paths, labels, embeddings, failures, by_name }
+        let names = set.names.clone();
+        Self { names, set: Some(set), paths, labels, embeddings, failures, by_name }
     }
 
     /// Reads embeddings that were made elsewhere.
@@ -77,6 +75,7 @@ impl Samples {
         }
         Ok(Self {
             names: Vec::new(),
+            set: None,
             paths: Vec::new(),
             labels: found,
             embeddings: read.into_iter().map(Some).collect(),

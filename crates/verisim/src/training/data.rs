@@ -2,21 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use verisim_core::protocol::{Pair, parse_pairs};
 use verisim_learn::backbone::InputSize;
-use verisim_learn::data::MemoryChips;
+use verisim_learn::data::ChipSource;
 
-use crate::dataset::FaceFolder;
+use crate::chips::chips;
+use crate::dataset::FaceSet;
 use crate::output::Printer;
 
-/// A folder of faces, less the identities that an evaluation needs unseen.
+/// A folder of faces or an archive, less the identities that an evaluation needs unseen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrainingData {
-    /// The folder.
+    /// The folder or the file.
     pub(crate) folder: PathBuf,
     /// Pairs whose identities are kept away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,19 +32,23 @@ pub(crate) struct TrainingData {
 }
 
 impl TrainingData {
-    /// Reads the chips.
-    pub(crate) fn load(&self, size: InputSize, printer: &Printer) -> anyhow::Result<MemoryChips> {
-        let mut folder = FaceFolder::open(&self.folder)?;
+    /// Reads the chips, or gets ready to.
+    pub(crate) fn load(
+        &self,
+        size: InputSize,
+        printer: &Printer,
+    ) -> anyhow::Result<Arc<dyn ChipSource>> {
+        let mut set = FaceSet::open(&self.folder)?;
         if let Some(path) = &self.exclude_pairs {
             let pairs = read_pairs(path, &self.exclude_folds)?;
             let excluded = identities_of(&pairs);
-            let n_before = folder.names.len();
-            folder = folder.filtered(|name| !excluded.contains(name));
-            let n_excluded = n_before - folder.names.len();
+            let n_before = set.names.len();
+            set = set.filtered(|name| !excluded.contains(name));
+            let n_excluded = n_before - set.names.len();
             printer
                 .note(format_args!("{n_excluded} identities of {} are kept away", path.display()));
         }
-        folder.load_chips(size, self.skip_unreadable, printer)
+        chips(set, size, self.skip_unreadable, printer)
     }
 
     /// What the data are called.
@@ -63,6 +69,15 @@ pub(crate) fn read_pairs(path: &Path, folds: &[usize]) -> anyhow::Result<Vec<Pai
     let text = std::fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read {}", path.display()))?;
     let pairs = parse_pairs(&text).with_context(|| format!("cannot use {}", path.display()))?;
+    of_folds(pairs, path, folds)
+}
+
+/// Of pairs, those of some folds, counted from 1; all if none is named.
+pub(crate) fn of_folds(
+    pairs: Vec<Pair>,
+    path: &Path,
+    folds: &[usize],
+) -> anyhow::Result<Vec<Pair>> {
     let n_folds = pairs.iter().map(|pair| pair.fold + 1).max().unwrap_or(0);
     if let Some(fold) = folds.iter().find(|fold| !(1..=n_folds).contains(*fold)) {
         anyhow::bail!("{} has folds 1 to {n_folds}, but fold {fold} was asked for", path.display());

@@ -5,7 +5,7 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["demo"],
     &["train"],
     &["evaluate"],
@@ -18,6 +18,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["gallery"],
     &["models"],
     &["synth"],
+    &["data"],
     &["bench"],
 ];
 

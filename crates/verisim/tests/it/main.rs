@@ -6,6 +6,7 @@
     reason = "a test that fails, and a test that is skipped, must be seen"
 )]
 
+mod archives;
 mod bad_input;
 mod cli;
 mod demo;
