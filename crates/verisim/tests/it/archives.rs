@@ -71,7 +71,7 @@ fn corrupt_records_are_named_counted_and_skipped_only_if_asked() {
     let checked = verisim(["data", "check", text(&records)]);
     assert_eq!(checked.status, 2);
     assert!(checked.stdout.contains("record 2: found 0x"), "{}", checked.stdout);
-    assert!(checked.stdout.contains("record 5: the file is"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("record 5: the PNG file is damaged"), "{}", checked.stdout);
     assert!(checked.stderr.contains("2 of 144 pictures of"), "{}", checked.stderr);
     let again = scratch.path("again.rec");
     let pack = ["data", "pack", text(&records), "--out", text(&again)];
