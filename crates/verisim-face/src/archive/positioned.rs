@@ -83,3 +83,28 @@ fn read_exact_at(file: &File, mut position: u64, mut buffer: &mut [u8]) -> io::R
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_beyond_the_end_and_no_endless_record_is_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(MAX_RECORD_BYTES + 8).unwrap();
+        let file = PositionedFile::open(file.path()).unwrap();
+        assert_eq!(file.read_record(MAX_RECORD_BYTES + 5, 3).unwrap(), [0; 3]);
+        let reason = file.check_extent(MAX_RECORD_BYTES + 5, 4).unwrap_err();
+        assert!(reason.ends_with("the file has 3 left: it is cut off or damaged"), "{reason}");
+        assert!(file.check_extent(u64::MAX, 1).is_err() && file.check_extent(1, u64::MAX).is_err());
+        assert!(file.check_extent(0, MAX_RECORD_BYTES).is_ok());
+        let reason = file.check_extent(0, MAX_RECORD_BYTES + 1).unwrap_err();
+        assert!(reason.ends_with("but a picture has at most 67108864"), "{reason}");
+    }
+
+    #[test]
+    fn a_folder_is_no_file() {
+        let message = PositionedFile::open(Path::new("/")).unwrap_err().to_string();
+        assert!(message.starts_with("cannot read /"), "{message}");
+    }
+}

@@ -55,7 +55,8 @@ fn tar_files_of_every_kind_are_read() {
             [b"one".to_vec(), vec![b'x'; 600], b"three".to_vec(), b"four".to_vec()]
         );
         assert_eq!(tar.place(3), Path::new(name).join("Bob/1.jpg"));
-        assert!(tar.place(1).to_string_lossy().ends_with("/0002.jpg"));
+        let long = tar.place(1).display().to_string();
+        assert!(long.len() > 100 && long.ends_with("/0002.jpg"), "{long}");
     }
 }
 
