@@ -108,7 +108,7 @@ def tars():
     long = "a-very-long-folder-name/" * 6
     formats = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
     for name, kind in formats.items():
-        prefix = "x" * 90 + "/" if name == "ustar" else long
+        prefix = "x" * 90 + "/" + "y" * 20 + "/" if name == "ustar" else long
         files = [
             ("0001.jpg", b"one"),
             ("0001.cls", b"12"),
