@@ -79,14 +79,18 @@ impl Conv {
         }
     }
 
+    /// Channels of the output.
+    pub(crate) fn channels(&self) -> usize {
+        self.weight.dims()[0]
+    }
+
     pub(crate) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let conv = if self.is_depthwise { ops::depthwise_conv2d } else { ops::conv2d };
         conv(input, self.weight.val(), self.stride, self.padding)
     }
 
-    /// Writes the convolution with `norm` folded into it.
-    fn export(&self, norm: &Norm, graph: &mut Graph, input: Value) -> Value {
-        let affine = norm.affine();
+    /// Writes the convolution with what follows it folded in.
+    pub(crate) fn export(&self, affine: Affine, graph: &mut Graph, input: Value) -> Value {
         let shape = self.weight.dims();
         let mut weight = host(self.weight.val());
         for (window, scale) in
@@ -115,6 +119,13 @@ pub(crate) struct Norm {
 pub(crate) struct Affine {
     pub(crate) scale: Vec<f32>,
     pub(crate) shift: Vec<f32>,
+}
+
+impl Affine {
+    /// One that changes nothing.
+    pub(crate) fn identity(channels: usize) -> Self {
+        Self { scale: vec![1.0; channels], shift: vec![0.0; channels] }
+    }
 }
 
 impl Norm {
@@ -207,7 +218,7 @@ impl ConvNorm {
 
     /// Writes one convolution, and one PReLU if there is an activation.
     pub(crate) fn export(&self, graph: &mut Graph, input: Value) -> Value {
-        let output = self.conv.export(&self.norm, graph, input);
+        let output = self.conv.export(self.norm.affine(), graph, input);
         match &self.slopes {
             Some(slopes) => graph.prelu(output, host(slopes.val())),
             None => output,
@@ -259,6 +270,32 @@ impl LinearNorm {
             *bias = *bias * scale + shift;
         }
         graph.linear(input, weight, [n_inputs, n_outputs], bias)
+    }
+}
+
+/// Fully connected layer.
+#[derive(Module, Debug)]
+pub(crate) struct Linear {
+    weight: Param<Tensor<2>>, // [inputs, outputs]
+    bias: Param<Tensor<1>>,   // [outputs]
+}
+
+impl Linear {
+    pub(crate) fn new(n_inputs: usize, n_outputs: usize, weights: &mut WeightSource) -> Self {
+        let deviation = (1.0 / n_inputs as f32).sqrt();
+        Self {
+            weight: weights.normal([n_inputs, n_outputs], deviation),
+            bias: weights.constant([n_outputs], 0.0),
+        }
+    }
+
+    pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        input.matmul(self.weight.val()) + self.bias.val().unsqueeze()
+    }
+
+    pub(crate) fn export(&self, graph: &mut Graph, input: Value) -> Value {
+        let shape = self.weight.dims();
+        graph.linear(input, host(self.weight.val()), shape, host(self.bias.val()))
     }
 }
 

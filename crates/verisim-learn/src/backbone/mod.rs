@@ -1,8 +1,12 @@
 //! Networks that turn pictures into features; they know no loss and no data.
 
 mod dropout;
+mod inception;
 pub(crate) mod layer;
 mod mobilefacenet;
+mod pool;
+#[cfg(test)]
+mod pytorch_tests;
 mod resnet;
 #[cfg(test)]
 mod tests;
@@ -15,6 +19,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 pub use self::dropout::Dropout;
+pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTable};
 pub use self::mobilefacenet::{MobileFaceNet, MobileFaceNetConfig};
 pub use self::resnet::{ResNet, ResNetConfig};
 pub use self::weights::WeightSource;
@@ -77,6 +82,8 @@ pub enum BackboneConfig {
     ResNet(ResNetConfig),
     /// MobileFaceNet.
     MobileFaceNet(MobileFaceNetConfig),
+    /// `FaceNet`'s Inception.
+    Inception(InceptionConfig),
 }
 
 impl BackboneConfig {
@@ -93,6 +100,7 @@ impl BackboneConfig {
         Ok(match self {
             Self::ResNet(config) => Backbone::ResNet(config.init(input, weights)?),
             Self::MobileFaceNet(config) => Backbone::MobileFaceNet(config.init(input, weights)?),
+            Self::Inception(config) => Backbone::Inception(config.init(input, weights)?),
         })
     }
 
@@ -105,6 +113,7 @@ impl BackboneConfig {
         match self {
             Self::ResNet(config) => config.check(),
             Self::MobileFaceNet(config) => config.check(),
+            Self::Inception(config) => config.check(),
         }
     }
 
@@ -113,6 +122,7 @@ impl BackboneConfig {
         match self {
             Self::ResNet(config) => config.embedding_dim,
             Self::MobileFaceNet(config) => config.embedding_dim,
+            Self::Inception(config) => config.embedding_dim,
         }
     }
 }
@@ -128,6 +138,8 @@ pub enum Backbone {
     ResNet(ResNet),
     /// MobileFaceNet.
     MobileFaceNet(MobileFaceNet),
+    /// `FaceNet`'s Inception.
+    Inception(Inception),
 }
 
 impl Backbone {
@@ -141,6 +153,7 @@ impl Backbone {
         match self {
             Self::ResNet(network) => network.forward(images, dropout),
             Self::MobileFaceNet(network) => network.forward(images),
+            Self::Inception(network) => network.forward(images),
         }
     }
 
@@ -158,6 +171,7 @@ impl Backbone {
         let features = match self {
             Self::ResNet(network) => network.export(graph, images),
             Self::MobileFaceNet(network) => network.export(graph, images),
+            Self::Inception(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)
     }

@@ -78,6 +78,42 @@ impl Graph {
         self.node("Add", &[a, b], [], Vec::new())
     }
 
+    pub(crate) fn relu(&mut self, input: Value) -> Value {
+        self.node("Relu", &[input], [], Vec::new())
+    }
+
+    pub(crate) fn multiply(&mut self, a: Value, b: Value) -> Value {
+        self.node("Mul", &[a, b], [], Vec::new())
+    }
+
+    pub(crate) fn divide(&mut self, a: Value, b: Value) -> Value {
+        self.node("Div", &[a, b], [], Vec::new())
+    }
+
+    pub(crate) fn sqrt(&mut self, input: Value) -> Value {
+        self.node("Sqrt", &[input], [], Vec::new())
+    }
+
+    /// Largest value of windows of 3 x 3, with what lies outside passed over.
+    pub(crate) fn max_pool_three(&mut self, input: Value, stride: usize) -> Value {
+        let attributes = vec![
+            ints("kernel_shape", &[3, 3]),
+            ints("pads", &[1; 4]),
+            ints("strides", &[stride; 2]),
+        ];
+        self.node("MaxPool", &[input], [], attributes)
+    }
+
+    /// Mean of every channel: `[batch, channels, 1, 1]`.
+    pub(crate) fn global_average(&mut self, input: Value) -> Value {
+        self.node("GlobalAveragePool", &[input], [], Vec::new())
+    }
+
+    /// One after the other along the channels.
+    pub(crate) fn concat(&mut self, inputs: &[Value]) -> Value {
+        self.node("Concat", inputs, [], vec![int("axis", 1)])
+    }
+
     /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.
     pub(crate) fn flatten(&mut self, input: Value) -> Value {
         self.node("Flatten", &[input], [], vec![int("axis", 1)])
