@@ -18,7 +18,6 @@ from torch import nn
 
 OUT = pathlib.Path(__file__).parent.parent / "crates/verisim-learn/testdata/networks"
 BATCH = 2
-EPSILON = 1e-5
 
 
 def uniform(name, n):
@@ -55,13 +54,14 @@ def drawn(name, shape):
 class Norm(nn.Module):
     """Batch normalization as it is after training."""
 
-    def __init__(self, channels):
+    def __init__(self, channels, epsilon=1e-5):
         super().__init__()
+        self.epsilon = epsilon
         for name in ("gamma", "beta", "mean", "variance"):
             self.register_parameter(name, nn.Parameter(torch.empty(channels)))
 
     def forward(self, x):
-        return F.batch_norm(x, self.mean, self.variance, self.gamma, self.beta, False, 0.0, EPSILON)
+        return F.batch_norm(x, self.mean, self.variance, self.gamma, self.beta, False, 0.0, self.epsilon)
 
 
 class Conv(nn.Module):
@@ -87,9 +87,9 @@ class ConvNorm(nn.Module):
 
 
 class LinearNorm(nn.Module):
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in, n_out, epsilon=1e-5):
         super().__init__()
-        self.weight, self.norm = nn.Parameter(torch.empty(n_in, n_out)), Norm(n_out)
+        self.weight, self.norm = nn.Parameter(torch.empty(n_in, n_out)), Norm(n_out, epsilon)
 
     def forward(self, x):
         return self.norm(x @ self.weight)
@@ -265,6 +265,79 @@ class Inception(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class NormedConv(nn.Module):
+    """Of Inception-ResNet: convolution, normalization, ReLU."""
+
+    def __init__(self, c_in, c_out, kernel, stride=1, padding=0):
+        super().__init__()
+        self.conv, self.norm = Conv(c_in, c_out, kernel, stride, padding), Norm(c_out, 1e-3)
+
+    def forward(self, x):
+        return F.relu(self.norm(self.conv(x)))
+
+
+class ScaledConv(nn.Module):
+    def __init__(self, c_in, c_out, scale):
+        super().__init__()
+        self.conv, self.bias, self.scale = Conv(c_in, c_out, 1), nn.Parameter(torch.empty(c_out)), scale
+
+    def forward(self, x):
+        return (self.conv(x) + self.bias[:, None, None]) * self.scale
+
+
+def in_turn(*convs):
+    return nn.Sequential(*(NormedConv(*conv) for conv in convs))
+
+
+class Residual(nn.Module):
+    def __init__(self, channels, scale, cuts_off, *branches):
+        super().__init__()
+        self.branches = nn.ModuleList([in_turn(*branch) for branch in branches])
+        self.up = ScaledConv(sum(branch[-1][1] for branch in branches), channels, scale)
+        self.cuts_off = cuts_off
+
+    def forward(self, x):
+        x = x + self.up(torch.cat([branch(x) for branch in self.branches], 1))
+        return F.relu(x) if self.cuts_off else x
+
+
+class Reduction(nn.Module):
+    def __init__(self, *branches):
+        super().__init__()
+        self.branches = nn.ModuleList([in_turn(*branch) for branch in branches])
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.branches] + [F.max_pool2d(x, 3, 2)], 1)
+
+
+class InceptionResNet(nn.Module):
+    """Szegedy et al. 2016, version 1, with the sizes of facenet."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = in_turn(
+            (3, 32, 3, 2), (32, 32, 3), (32, 64, 3, 1, 1), (64, 80, 1), (80, 192, 3), (192, 256, 3, 2)
+        )
+        a = [(256, 32, 1)], [(256, 32, 1), (32, 32, 3, 1, 1)], [(256, 32, 1), (32, 32, 3, 1, 1), (32, 32, 3, 1, 1)]
+        self.a = nn.Sequential(*(Residual(256, 0.17, True, *a) for _ in range(5)))
+        self.reduction_a = Reduction([(256, 384, 3, 2)], [(256, 192, 1), (192, 192, 3, 1, 1), (192, 256, 3, 2)])
+        b = [(896, 128, 1)], [(896, 128, 1), (128, 128, (1, 7), 1, (0, 3)), (128, 128, (7, 1), 1, (3, 0))]
+        self.b = nn.Sequential(*(Residual(896, 0.10, True, *b) for _ in range(10)))
+        self.reduction_b = Reduction(
+            [(896, 256, 1), (256, 384, 3, 2)],
+            [(896, 256, 1), (256, 256, 3, 2)],
+            [(896, 256, 1), (256, 256, 3, 1, 1), (256, 256, 3, 2)],
+        )
+        c = [(1792, 192, 1)], [(1792, 192, 1), (192, 192, (1, 3), 1, (0, 1)), (192, 192, (3, 1), 1, (1, 0))]
+        self.c = nn.Sequential(*(Residual(1792, *end, *c) for end in [(0.20, True)] * 5 + [(1.0, False)]))
+        self.head = LinearNorm(1792, 512, 1e-3)
+
+    def forward(self, x):
+        x = self.stem[3:](F.max_pool2d(self.stem[:3](x), 3, 2))
+        x = self.c(self.reduction_b(self.b(self.reduction_a(self.a(x)))))
+        return self.head(x.mean((2, 3)))
+
+
 # name: network, configuration, width, height
 NETWORKS = {
     "iresnet18": (lambda: IResNet([2, 2, 2, 2], 32, 48), 'kind = "resnet"\ndepths = [2, 2, 2, 2]\n'
@@ -274,6 +347,7 @@ NETWORKS = {
     "nn4-small": (lambda: Inception(NN4_SMALL), 'kind = "inception"\ntable = "nn4-small"', 64, 64),
     "nn4-small-response": (lambda: Inception(NN4_SMALL, True),
                            'kind = "inception"\ntable = "nn4-small"\nnorm = "response"', 64, 64),
+    "inception-resnet": (InceptionResNet, 'kind = "inception-resnet"', 96, 80),
 }
 
 

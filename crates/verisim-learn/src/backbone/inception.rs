@@ -3,19 +3,21 @@
 //! Schroff et al., *FaceNet: A Unified Embedding for Face Recognition and Clustering*, CVPR 2015,
 //! <https://arxiv.org/abs/1503.03832>, table 2 (NN2); the small network for 96 x 96 is that of `OpenFace`.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
-use super::layer::{Affine, Conv, ConvSpec, Linear, Norm, host};
+use super::layer::{ConvSpec, Linear};
 use super::pool;
+use super::rectified::RectifiedConv;
 use super::weights::WeightSource;
 use super::{InputSize, InvalidBackbone};
 use crate::export::graph::{Graph, Value};
 
 /// Channels of the first two convolutions, and of the third.
 const STEM: [usize; 2] = [64, 192];
+/// Added to a variance, as in `OpenFace`.
+const EPSILON: f64 = 1e-5;
 
 /// How a module pools.
 #[derive(Clone, Copy)]
@@ -119,11 +121,15 @@ impl InceptionConfig {
             channels,
             kernel: [side; 2],
             stride,
-            padding: side / 2,
+            padding: [side / 2; 2],
             is_depthwise: false,
         };
         let mut unit = |channels: [usize; 2], side: usize, stride: usize| {
-            RectifiedConv::new(spec(channels, side, stride), self.norm, weights)
+            let spec = spec(channels, side, stride);
+            match self.norm {
+                InceptionNorm::Batch => RectifiedConv::normalized(spec, EPSILON, weights),
+                InceptionNorm::Response => RectifiedConv::biased(spec, weights),
+            }
         };
         let stem = unit([input.channels, narrow], 7, 2);
         let second = [unit([narrow, narrow], 1, 1), unit([narrow, wide], 3, 1)];
@@ -185,9 +191,9 @@ impl Inception {
         let normalized = |maps| {
             if self.normalizes_response { pool::normalize_response(maps) } else { maps }
         };
-        let maps = normalized(pool::max_pool_three(self.stem.forward(images), 2));
+        let maps = normalized(pool::max_pool_three(self.stem.forward(images), 2, 1));
         let maps = self.second.iter().fold(maps, |maps, conv| conv.forward(maps));
-        let maps = pool::max_pool_three(normalized(maps), 2);
+        let maps = pool::max_pool_three(normalized(maps), 2, 1);
         let maps = self.modules.iter().fold(maps, |maps, module| module.forward(&maps));
         self.head.forward(maps.mean_dim(3).mean_dim(2).flatten::<2>(1, 3))
     }
@@ -198,11 +204,11 @@ impl Inception {
             if is_wanted { pool::export_response(graph, maps, channels) } else { maps }
         };
         let maps = self.stem.export(graph, images);
-        let maps = graph.max_pool_three(maps, 2);
+        let maps = graph.max_pool_three(maps, 2, 1);
         let maps = normalized(graph, maps, STEM[0]);
         let maps = self.second.iter().fold(maps, |maps, conv| conv.export(graph, maps));
         let maps = normalized(graph, maps, STEM[1]);
-        let maps = graph.max_pool_three(maps, 2);
+        let maps = graph.max_pool_three(maps, 2, 1);
         let maps = self.modules.iter().fold(maps, |maps, module| module.export(graph, maps));
         let mean = graph.global_average(maps);
         let flat = graph.flatten(mean);
@@ -229,7 +235,7 @@ impl InceptionModule {
         let pooled = if self.pools_by_l2 {
             pool::l2_pool_three(maps.clone())
         } else {
-            pool::max_pool_three(maps.clone(), self.stride)
+            pool::max_pool_three(maps.clone(), self.stride, 1)
         };
         let mut branches = vec![deep(&self.three)];
         branches.extend(self.five.as_ref().map(deep));
@@ -251,7 +257,7 @@ impl InceptionModule {
         let pooled = if self.pools_by_l2 {
             pool::export_l2_pool_three(graph, maps, self.channels)
         } else {
-            graph.max_pool_three(maps, self.stride)
+            graph.max_pool_three(maps, self.stride, 1)
         };
         branches.push(match &self.projection {
             Some(projection) => projection.export(graph, pooled),
@@ -259,51 +265,5 @@ impl InceptionModule {
         });
         branches.extend(self.one.as_ref().map(|one| one.export(graph, maps)));
         graph.concat(&branches)
-    }
-}
-
-/// A convolution, normalized or with a bias, of which negative values are cut off.
-#[derive(Module, Debug)]
-struct RectifiedConv {
-    conv: Conv,
-    norm: Option<Norm>,
-    bias: Option<Param<Tensor<1>>>, // [channels]
-}
-
-impl RectifiedConv {
-    fn new(spec: ConvSpec, norm: InceptionNorm, weights: &mut WeightSource) -> Self {
-        let (conv, channels) = (Conv::new(spec, weights), spec.channels[1]);
-        match norm {
-            InceptionNorm::Batch => {
-                Self { conv, norm: Some(Norm::new(channels, weights)), bias: None }
-            }
-            InceptionNorm::Response => {
-                Self { conv, norm: None, bias: Some(weights.constant([channels], 0.0)) }
-            }
-        }
-    }
-
-    fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let mut output = self.conv.forward(maps);
-        if let Some(norm) = &self.norm {
-            output = norm.forward(output);
-        }
-        if let Some(bias) = &self.bias {
-            let channels = bias.dims()[0];
-            output = output + bias.val().reshape([1, channels, 1, 1]);
-        }
-        relu(output)
-    }
-
-    fn export(&self, graph: &mut Graph, maps: Value) -> Value {
-        let mut affine = match &self.norm {
-            Some(norm) => norm.affine(),
-            None => Affine::identity(self.conv.channels()),
-        };
-        if let Some(bias) = &self.bias {
-            affine.shift = host(bias.val());
-        }
-        let output = self.conv.export(affine, graph, maps);
-        graph.relu(output)
     }
 }

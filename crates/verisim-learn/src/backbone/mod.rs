@@ -2,11 +2,13 @@
 
 mod dropout;
 mod inception;
+mod inception_resnet;
 pub(crate) mod layer;
 mod mobilefacenet;
 mod pool;
 #[cfg(test)]
 mod pytorch_tests;
+mod rectified;
 mod resnet;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::dropout::Dropout;
 pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTable};
+pub use self::inception_resnet::{InceptionResNet, InceptionResNetConfig};
 pub use self::mobilefacenet::{MobileFaceNet, MobileFaceNetConfig};
 pub use self::resnet::{ResNet, ResNetConfig};
 pub use self::weights::WeightSource;
@@ -84,6 +87,9 @@ pub enum BackboneConfig {
     MobileFaceNet(MobileFaceNetConfig),
     /// `FaceNet`'s Inception.
     Inception(InceptionConfig),
+    /// Inception-ResNet-v1, whose public weights many use.
+    #[serde(rename = "inception-resnet")]
+    InceptionResNet(InceptionResNetConfig),
 }
 
 impl BackboneConfig {
@@ -101,6 +107,9 @@ impl BackboneConfig {
             Self::ResNet(config) => Backbone::ResNet(config.init(input, weights)?),
             Self::MobileFaceNet(config) => Backbone::MobileFaceNet(config.init(input, weights)?),
             Self::Inception(config) => Backbone::Inception(config.init(input, weights)?),
+            Self::InceptionResNet(config) => {
+                Backbone::InceptionResNet(config.init(input, weights)?)
+            }
         })
     }
 
@@ -114,6 +123,7 @@ impl BackboneConfig {
             Self::ResNet(config) => config.check(),
             Self::MobileFaceNet(config) => config.check(),
             Self::Inception(config) => config.check(),
+            Self::InceptionResNet(config) => config.check(),
         }
     }
 
@@ -123,6 +133,7 @@ impl BackboneConfig {
             Self::ResNet(config) => config.embedding_dim,
             Self::MobileFaceNet(config) => config.embedding_dim,
             Self::Inception(config) => config.embedding_dim,
+            Self::InceptionResNet(config) => config.embedding_dim,
         }
     }
 }
@@ -140,6 +151,8 @@ pub enum Backbone {
     MobileFaceNet(MobileFaceNet),
     /// `FaceNet`'s Inception.
     Inception(Inception),
+    /// Inception-ResNet-v1.
+    InceptionResNet(InceptionResNet),
 }
 
 impl Backbone {
@@ -154,6 +167,7 @@ impl Backbone {
             Self::ResNet(network) => network.forward(images, dropout),
             Self::MobileFaceNet(network) => network.forward(images),
             Self::Inception(network) => network.forward(images),
+            Self::InceptionResNet(network) => network.forward(images, dropout),
         }
     }
 
@@ -172,6 +186,7 @@ impl Backbone {
             Self::ResNet(network) => network.export(graph, images),
             Self::MobileFaceNet(network) => network.export(graph, images),
             Self::Inception(network) => network.export(graph, images),
+            Self::InceptionResNet(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)
     }

@@ -14,14 +14,14 @@ const NEIGHBORS: usize = 5;
 /// Weight of their squares, before it is divided by their number; the exponent is 3/4.
 const ALPHA: f32 = 1e-4;
 
-/// Largest value of windows of 3 x 3.
+/// Largest value of windows of 3 x 3, with so many pixels around that are passed over.
 ///
 /// # Shapes
 ///
 /// - maps: `[batch, channels, height, width]`
-/// - output: `[batch, channels, height / stride, width / stride]`, rounded up
-pub(super) fn max_pool_three(maps: Tensor<4>, stride: usize) -> Tensor<4> {
-    let options = MaxPoolOptions::new([3, 3]).with_stride([stride; 2]).with_padding([1, 1]);
+/// - output: `[batch, channels, ...]`, of sides `(side + 2 * padding - 3) / stride + 1`
+pub(super) fn max_pool_three(maps: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
+    let options = MaxPoolOptions::new([3, 3]).with_stride([stride; 2]).with_padding([padding; 2]);
     max_pool2d(maps, options)
 }
 
@@ -46,7 +46,7 @@ pub(super) fn export_l2_pool_three(graph: &mut Graph, maps: Value, channels: usi
             shape: [channels, 1, 3, 3],
             bias: vec![MIN_SUM; channels],
             stride: 1,
-            padding: 1,
+            padding: [1, 1],
             groups: channels,
         },
     );
@@ -63,7 +63,7 @@ pub(super) fn normalize_response(maps: Tensor<4>) -> Tensor<4> {
     let channels = maps.dims()[1];
     let band = TensorData::new(band(channels), [channels, channels, 1, 1]);
     let band = Tensor::from_data(band, &maps.device());
-    let size = ops::conv2d(maps.clone().square(), band, 1, 0) + 1.0;
+    let size = ops::conv2d(maps.clone().square(), band, 1, [0, 0]) + 1.0;
     let root = size.sqrt();
     maps / (root.clone() * root.sqrt())
 }
@@ -78,7 +78,7 @@ pub(super) fn export_response(graph: &mut Graph, maps: Value, channels: usize) -
             shape: [channels, channels, 1, 1],
             bias: vec![1.0; channels],
             stride: 1,
-            padding: 0,
+            padding: [0, 0],
             groups: 1,
         },
     );

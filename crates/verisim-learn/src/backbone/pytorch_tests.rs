@@ -119,3 +119,39 @@ fn facenet_agrees_with_pytorch() {
     check("nn4-small");
     check("nn4-small-response");
 }
+
+#[test]
+fn inception_resnet_agrees_with_pytorch() {
+    check("inception-resnet");
+}
+
+#[test]
+fn networks_learn_as_many_parameters_as_those_they_are_named_after() {
+    let learned = |text: &str, side: usize| {
+        let input = InputSize { width: side, height: side, channels: 3 };
+        drawn(&toml::from_str(text).unwrap(), input).1
+    };
+    // Biases before a normalization, which cancels them, are theirs alone.
+    let (batch, response) = (
+        learned("kind = 'inception'\ntable = 'nn4-small'", 96),
+        learned("kind = 'inception'\ntable = 'nn4-small'\nnorm = 'response'", 96),
+    );
+    let biases = batch - response;
+    // `nn4.small2.def.lua` of OpenFace.
+    assert_eq!(batch + biases, 3_733_968);
+    // 27,910,327 with a classifier of 8,631 identities in facenet-pytorch.
+    let public = learned("kind = 'inception-resnet'", 160);
+    assert_eq!(public + 512 * 8_631 + 8_631, 27_910_327);
+    // InsightFace, with the bias of the last layer.
+    let iresnet = |depths: &str| {
+        let widths = "widths = [64, 128, 256, 512]\nleading_norm = true\nembedding_dim = 512";
+        learned(&format!("kind = 'resnet'\ndepths = {depths}\n{widths}"), 112) + 512
+    };
+    assert_eq!(iresnet("[2, 2, 2, 2]"), 24_025_600);
+    assert_eq!(iresnet("[3, 4, 6, 3]"), 34_139_328);
+    assert_eq!(iresnet("[3, 4, 14, 3]"), 43_590_848);
+    if std::env::var_os("RUN_SLOW_TESTS").is_some() {
+        assert_eq!(iresnet("[3, 13, 30, 3]"), 65_156_160);
+        assert_eq!(iresnet("[6, 26, 60, 6]"), 118_833_920);
+    }
+}

@@ -27,7 +27,8 @@ pub(crate) struct ConvNode {
     pub(crate) shape: [usize; 4],
     pub(crate) bias: Vec<f32>,
     pub(crate) stride: usize,
-    pub(crate) padding: usize,
+    /// Above and below, left and right.
+    pub(crate) padding: [usize; 2],
     pub(crate) groups: usize,
 }
 
@@ -48,7 +49,7 @@ impl Graph {
             ints("dilations", &[1, 1]),
             int("group", groups),
             ints("kernel_shape", &shape[2..]),
-            ints("pads", &[padding; 4]),
+            ints("pads", &[padding[0], padding[1], padding[0], padding[1]]),
             ints("strides", &[stride; 2]),
         ];
         let weights = [("weight", weight, shape.to_vec()), ("bias", bias, vec![shape[0]])];
@@ -94,11 +95,11 @@ impl Graph {
         self.node("Sqrt", &[input], [], Vec::new())
     }
 
-    /// Largest value of windows of 3 x 3, with what lies outside passed over.
-    pub(crate) fn max_pool_three(&mut self, input: Value, stride: usize) -> Value {
+    /// Largest value of windows of 3 x 3, with so many pixels around that are passed over.
+    pub(crate) fn max_pool_three(&mut self, input: Value, stride: usize, padding: usize) -> Value {
         let attributes = vec![
             ints("kernel_shape", &[3, 3]),
-            ints("pads", &[1; 4]),
+            ints("pads", &[padding; 4]),
             ints("strides", &[stride; 2]),
         ];
         self.node("MaxPool", &[input], [], attributes)
