@@ -17,7 +17,7 @@ const N_RUNS: usize = 4;
 /// Rounds of a run at most; most come to rest after ten.
 const MAX_ROUNDS: u64 = 100;
 /// Multiplications that a minute of one core is enough for.
-const MAX_WORK: f64 = 1e11;
+const MAX_WORK: f64 = 6e10;
 
 /// What clustering came to.
 pub(crate) struct Clustering {

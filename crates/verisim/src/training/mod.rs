@@ -5,3 +5,4 @@ pub(crate) mod model_file;
 pub(crate) mod observer;
 pub(crate) mod page;
 pub(crate) mod run_info;
+mod spread;

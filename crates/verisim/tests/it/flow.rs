@@ -111,7 +111,8 @@ fn a_run_leaves_what_it_promises() {
     assert_eq!(names("train.identities.txt").lines().count(), 16);
     let records = names("metrics.jsonl");
     let epochs = records.lines().filter(|line| line.contains("\"event\":\"epoch\"")).count();
-    assert_eq!((epochs, records.lines().count()), (3, 3 + 3 * 6));
+    // One line an epoch, a step, and one before and after.
+    assert_eq!((epochs, records.lines().count()), (3, 3 + 3 * 6 + 2));
 }
 
 #[test]
