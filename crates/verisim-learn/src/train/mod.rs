@@ -28,4 +28,4 @@ pub use self::recipe::{InvalidRecipe, Recipe};
 pub use self::schedule::ScheduleConfig;
 pub use self::spread::SpreadRecord;
 pub use self::trainer::{Observer, Trained, Trainer};
-pub use self::validation::{ValidationFigures, embed_chips};
+pub use self::validation::{ValidationFigures, embed_chips, feature_chips};
