@@ -61,7 +61,7 @@ bench-losses: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/bench_losses.py target/release/verisim
 
-# The picture and the table of docs/lessons, from nothing, in ten minutes of one core.
+# The picture and the table of docs/lessons, from nothing, in five minutes of one core.
 LOSSES = softmax normalized-softmax softmax-and-center contrastive triplet multi-similarity supcon circle proxy-anchor arcface cosface
 LESSON = target/lesson
 lessons:

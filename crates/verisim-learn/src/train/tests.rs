@@ -148,11 +148,12 @@ fn identities_are_looked_at_before_the_first_step_and_after_the_last() {
         let mut notes = Notes::default();
         trainer(&recipe, &stripes(12, 8)).run(Some(&folder), &mut notes).unwrap();
         let records = folder.records().unwrap();
-        let ends = [records.first(), records.last()].map(|it| it.unwrap().clone());
-        assert_eq!(
-            ends.to_vec(),
-            notes.spreads.iter().cloned().map(Record::Spread).collect::<Vec<_>>()
-        );
+        let step_of = |record: Option<&Record>| match record {
+            Some(Record::Spread(it)) => Some(it.step),
+            _ => None,
+        };
+        let ends = [records.first(), records.last()].map(step_of);
+        assert_eq!(ends, [notes.spreads.first(), notes.spreads.last()].map(|it| Some(it?.step)));
         let facts = |it: &SpreadRecord| (it.step, it.trained_on, it.n_identities, it.n_images);
         notes.spreads.iter().map(facts).collect::<Vec<_>>()
     };
