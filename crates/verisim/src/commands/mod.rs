@@ -10,6 +10,7 @@ pub(crate) mod forget;
 pub(crate) mod gallery;
 pub(crate) mod identify;
 pub(crate) mod load;
+pub(crate) mod map;
 pub(crate) mod models;
 pub(crate) mod synth;
 pub(crate) mod train;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Identify(args) => identify::identify(&args, printer),
         Command::Forget(args) => forget::forget(&args, printer),
         Command::Gallery(command) => gallery::gallery(&command, printer),
+        Command::Map(args) => map::map(&args, printer),
         Command::Models(command) => models::models(&command, printer),
         Command::Synth(args) => synth::synth(&args, printer),
         Command::Bench(command) => bench::bench(&command, printer),

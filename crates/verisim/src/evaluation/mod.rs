@@ -1,6 +1,7 @@
 //! Measuring embeddings of known identities: one place for every command that evaluates.
 
 mod hardest;
+mod kmeans;
 mod page;
 mod samples;
 mod show;
@@ -17,6 +18,7 @@ use verisim_core::measure::{
 };
 use verisim_core::protocol::{Enrollment, Pair, all_pairs};
 
+use self::kmeans::Clustering;
 pub(crate) use self::page::{Operating, add_verification};
 pub(crate) use self::samples::{Failure, Samples};
 pub(crate) use self::show::Row;
@@ -90,6 +92,7 @@ pub(crate) struct Evaluation {
     pub(crate) open_set: Option<SearchFigures>,
     pub(crate) retrieval: Option<RetrievalFigures<Estimate>>,
     pub(crate) spread: Option<SpreadFigures<Option<Estimate>>>,
+    pub(crate) clustering: Option<Clustering>,
 }
 
 /// Figures of identification.
@@ -145,6 +148,7 @@ pub(crate) fn evaluate(
             .as_ref()
             .filter(|_| searches)
             .map(|it| Spread::new(&it.embeddings, &it.labels).estimates(&bootstrap)),
+        clustering: whole.as_ref().filter(|_| searches).map(|it| Clustering::of(it, &bootstrap)),
         failures: samples.failures,
         names: samples.names,
         paths: samples.paths,

@@ -12,6 +12,7 @@ mod demo;
 mod export;
 mod flow;
 mod help;
+mod map;
 mod recipes;
 mod shared;
 mod tidy;

@@ -3,6 +3,7 @@
 //! - [`roc()`], [`det()`] and [`score_histogram`]: verification.
 //! - [`cmc`] and [`open_set`]: identification.
 //! - [`loss`] and [`validation`]: training.
+//! - [`planes`]: embeddings of two components, network beside network.
 //! - [`similarities()`] and [`nearest_pairs`]: which identities are hard to tell apart.
 //!
 //! Rates of 0, which neither a logarithm nor a normal deviate has, lie in a shaded lane marked 0.
@@ -10,12 +11,14 @@
 mod axis;
 mod canvas;
 mod det;
+mod dots;
 mod frame;
 mod histogram;
 mod identification;
 mod legend;
 mod nearest;
 mod place;
+mod plane;
 mod probit;
 mod roc;
 mod similarities;
@@ -27,6 +30,7 @@ pub(crate) use det::det;
 pub(crate) use histogram::{NamedThreshold, score_histogram};
 pub(crate) use identification::{RankCurve, cmc, open_set};
 pub(crate) use nearest::{NearestPair, nearest_pairs};
+pub(crate) use plane::{Panel, planes};
 pub(crate) use roc::roc;
 pub(crate) use similarities::similarities;
 pub(crate) use training::{ValidationCurve, loss, validation};
