@@ -33,7 +33,7 @@ doc:
 
 # Losses and miners beside the golden values of a folder: VERISIM_GOLDEN=DIR make golden.
 golden:
-	cargo test -p verisim-learn golden
+	$(if $(VERISIM_GOLDEN),VERISIM_GOLDEN=$(abspath $(VERISIM_GOLDEN)) )cargo test --workspace golden
 
 # Rewrites our golden values; look at the difference before you commit it.
 reference: python

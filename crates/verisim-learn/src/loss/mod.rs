@@ -2,9 +2,12 @@
 //!
 //! What is computed stands in [`crate::metric`]; here features and centers leave the device, and
 //! gradients come back to it.
+#![doc = include_str!("table.md")]
 
 pub mod config;
 pub mod kind;
+#[cfg(test)]
+mod random_tests;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -72,7 +75,7 @@ impl LossConfig {
         let mut loss =
             Loss { centers: None, parameters: None, terms: Vec::new(), config: self.clone() };
         let parameters = match self.kind.form() {
-            Form::Tuples(tuples) => tuples.parameters(n_identities),
+            Form::Tuples(tuples) => tuples.parameters(n_identities, embedding_dim),
             Form::Classes(classes) => {
                 let n_centers = n_identities * classes.centers_per_identity();
                 let unit = (1.0 / embedding_dim.max(1) as f32).sqrt();
@@ -119,8 +122,8 @@ impl Loss {
         assert_eq!(features.dims()[0], labels.len(), "not one label for each row of features");
         let value = match self.config.kind.form() {
             Form::Tuples(loss) => self.compare(loss, features.clone(), labels, state, seed),
-            Form::Classes(loss) => self.classify(loss, features.clone(), labels, state, seed),
-            Form::Sum(terms) => self.add(terms, features.clone(), labels, state, seed),
+            Form::Classes(loss) => self.classify(loss, &features, labels, state, seed),
+            Form::Sum(terms) => self.add(terms, &features, labels, state, seed),
         };
         let value = self.regularized(value, features);
         state.n_steps += 1;
@@ -176,7 +179,7 @@ impl Loss {
     fn classify(
         &self,
         loss: &dyn ClassLoss,
-        features: Tensor<2>,
+        features: &Tensor<2>,
         labels: &[u64],
         state: &mut LossState,
         seed: u64,
@@ -200,7 +203,7 @@ impl Loss {
             .config
             .miner
             .as_ref()
-            .map(|miner| self.sample_weights(miner, &matrix(&features), labels, seed));
+            .map(|miner| self.sample_weights(miner, &matrix(features), labels, seed));
         let reducer = self.config.reducer.clone().unwrap_or_else(|| loss.reducer());
         let slope = loss.evaluate(&ClassScene {
             cosines: &narrow(cosines.clone()),
@@ -215,7 +218,7 @@ impl Loss {
             seed,
         });
         state.numbers = Some(slope.state);
-        let value = constant(&features, slope.value);
+        let value = constant(features, slope.value);
         let mut value = value + carry_values(cosines, slope.cosines);
         if let Some(lengths) = lengths {
             for (length, slopes) in lengths.into_iter().zip([slope.norms, slope.center_norms]) {
@@ -233,12 +236,12 @@ impl Loss {
     fn add(
         &self,
         terms: &[Term],
-        features: Tensor<2>,
+        features: &Tensor<2>,
         labels: &[u64],
         state: &mut LossState,
         seed: u64,
     ) -> LossValue {
-        let mut sum = LossValue { loss: constant(&features, 0.0), n_active: None };
+        let mut sum = LossValue { loss: constant(features, 0.0), n_active: None };
         state.terms.resize_with(terms.len(), LossState::default);
         for (index, (term, loss)) in terms.iter().zip(&self.terms).enumerate() {
             let seed = derive_seed(seed, index as u64);

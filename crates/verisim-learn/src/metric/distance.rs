@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
+use super::sparse::Sparse;
 use super::unit::Units;
 use super::{InvalidLoss, require};
 
@@ -147,16 +148,23 @@ impl Compared {
     pub fn backward(&self, gradient: &Matrix) -> (Matrix, Option<Matrix>) {
         let a = self.embeddings.rows();
         let b = self.references.as_ref().unwrap_or(&self.embeddings).rows();
+        let few = Sparse::of(gradient);
+        let found = few.and_then(|few| few.backward(self.distance, &self.values, [a, b]));
+        if let Some((to_a, to_b)) = found {
+            return self.through_units(to_a, &to_b);
+        }
         let (to_a, to_b) = match self.distance {
             Distance::Lp { p: 2.0, power, .. } => {
                 // d v / d a = power * d^(power - 2) (a - b), with v = d^power.
-                let factors = self.along_differences(gradient, power);
                 if self.references.is_none() {
-                    // Both sides at once.
-                    let mut both = along_differences_within(&factors.plus_transposed(), a);
+                    // Both sides at once: a distance is the same from either.
+                    let factors = gradient
+                        .plus_transposed_times(|i, j| slope_along(self.values.row(i)[j], power));
+                    let mut both = along_differences_within(&factors, a);
                     both.scale(power);
                     return (self.embeddings.backward(&both), None);
                 }
+                let factors = self.along_differences(gradient, power);
                 let (mut to_a, mut to_b) = along_differences(&factors, a, b);
                 to_a.scale(power);
                 to_b.scale(power);
@@ -186,14 +194,17 @@ impl Compared {
                 (to_a, to_b)
             }
         };
-        match &self.references {
-            Some(references) => (self.embeddings.backward(&to_a), Some(references.backward(&to_b))),
-            None => {
-                let mut both = to_a;
-                both.add(&to_b);
-                (self.embeddings.backward(&both), None)
-            }
+        self.through_units(to_a, &to_b)
+    }
+
+    /// Gradients of rows as they were given, from those of the rows as they were compared.
+    fn through_units(&self, to_a: Matrix, to_b: &Matrix) -> (Matrix, Option<Matrix>) {
+        if let Some(references) = &self.references {
+            return (self.embeddings.backward(&to_a), Some(references.backward(to_b)));
         }
+        let mut both = to_a;
+        both.add(to_b);
+        (self.embeddings.backward(&both), None)
     }
 
     /// The gradient times `d^(power - 2)`.
@@ -205,16 +216,23 @@ impl Compared {
         let rows = factors.par_rows_mut().enumerate();
         rows.for_each(|(row, factors)| {
             for (factor, &value) in factors.iter_mut().zip(self.values.row(row)) {
-                // Equal rows are not pushed apart: there is no direction.
-                if value > 0.0 && *factor != 0.0 {
-                    *factor *=
-                        if power == 1.0 { value.recip() } else { value.powf(1.0 - 2.0 / power) };
-                } else {
-                    *factor = 0.0;
-                }
+                *factor *= slope_along(value, power);
             }
         });
         Cow::Owned(factors)
+    }
+}
+
+/// `d^(power - 2)`, from `d^power`; 0 for equal rows, which are not pushed apart: there is no direction.
+pub(super) fn slope_along(value: f64, power: f64) -> f64 {
+    if value <= 0.0 {
+        0.0
+    } else if power == 1.0 {
+        value.recip()
+    } else if power == 2.0 {
+        1.0
+    } else {
+        value.powf(1.0 - 2.0 / power)
     }
 }
 
@@ -247,12 +265,16 @@ fn squared_distances(a: &Matrix, b: &Matrix) -> Matrix {
 
 fn raised(mut values: Matrix, exponent: f64) -> Matrix {
     if exponent == 0.5 {
-        values
-            .par_rows_mut()
-            .for_each(|row| row.iter_mut().for_each(|value| *value = value.sqrt()));
+        values.par_rows_mut().for_each(|row| {
+            for value in row {
+                *value = value.sqrt();
+            }
+        });
     } else if exponent != 1.0 {
         values.par_rows_mut().for_each(|row| {
-            row.iter_mut().for_each(|value| *value = value.powf(exponent));
+            for value in row {
+                *value = value.powf(exponent);
+            }
         });
     }
     values

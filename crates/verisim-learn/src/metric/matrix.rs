@@ -10,7 +10,7 @@ use crate::ops::kernel::gemm::{self, Output};
 /// Rows that one thread multiplies at a time.
 const BLOCK: usize = 64;
 /// Rows and columns that are transposed at a time.
-const TILE: usize = 16;
+const TILE: usize = 32;
 
 /// Rows of numbers, one after the other.
 #[derive(Clone, PartialEq)]
@@ -125,6 +125,7 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if the inner sizes differ.
+    #[must_use]
     pub fn times(&self, other: &Self) -> Self {
         assert_eq!(self.n_columns, other.n_rows, "inner sizes differ");
         multiply(self.view(), other.view(), [self.n_rows, self.n_columns, other.n_columns])
@@ -135,6 +136,7 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if the numbers of columns differ.
+    #[must_use]
     pub fn times_transposed(&self, other: &Self) -> Self {
         assert_eq!(self.n_columns, other.n_columns, "inner sizes differ");
         let other_view = other.view().map(gemm::Matrix::transposed);
@@ -146,6 +148,7 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if the numbers of rows differ.
+    #[must_use]
     pub fn transposed_times(&self, other: &Self) -> Self {
         assert_eq!(self.n_rows, other.n_rows, "inner sizes differ");
         let transposed = self.view().map(gemm::Matrix::transposed);
@@ -157,18 +160,47 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if the matrix is not square.
+    #[must_use]
     pub fn plus_transposed(&self) -> Self {
+        self.plus_transposed_times(|_, _| 1.0)
+    }
+
+    /// As [`Matrix::plus_transposed`], every sum times a factor of its row and column.
+    ///
+    /// # Panics
+    ///
+    /// Panics if this is not a square.
+    pub(crate) fn plus_transposed_times(
+        &self,
+        factor: impl Fn(usize, usize) -> f64 + Sync,
+    ) -> Self {
         assert_eq!(self.n_rows, self.n_columns, "not a square");
         let n = self.n_columns;
-        let mut sum = self.clone();
+        let mut sum = Self::zeros([n, n]);
         let bands = sum.data.par_chunks_mut(TILE * n.max(1)).enumerate();
         bands.for_each(|(band, rows)| {
-            // Tile by tile, so that columns are read while they are in the cache.
+            // Tile by tile, each turned in a small buffer: columns that lie a power of two apart would
+            // push each other out of the cache.
+            let n_rows = rows.len() / n;
+            let mut turned = [[0.0; TILE]; TILE];
             for first_column in (0..n).step_by(TILE) {
-                for (row, values) in rows.chunks_mut(n).enumerate() {
-                    let end = n.min(first_column + TILE);
-                    for column in first_column..end {
-                        values[column] += self.data[column * n + band * TILE + row];
+                let end = n.min(first_column + TILE);
+                for column in first_column..end {
+                    let across = &self.row(column)[band * TILE..band * TILE + n_rows];
+                    for (turned, value) in turned.iter_mut().zip(across) {
+                        turned[column - first_column] = *value;
+                    }
+                }
+                for ((index, values), turned) in rows.chunks_mut(n).enumerate().zip(&turned) {
+                    let row = band * TILE + index;
+                    let along = &self.row(row)[first_column..end];
+                    let values = values[first_column..end].iter_mut().zip(along).zip(turned);
+                    for (column, ((value, along), across)) in (first_column..).zip(values) {
+                        let both = along + across;
+                        // Most pairs of most losses pull at nothing.
+                        if both != 0.0 {
+                            *value = both * factor(row, column);
+                        }
                     }
                 }
             }

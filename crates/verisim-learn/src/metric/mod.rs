@@ -20,6 +20,7 @@ pub mod regularizer;
 pub mod relevance;
 pub mod scene;
 pub mod self_supervised;
+mod sparse;
 pub mod tuples;
 mod unit;
 #[cfg(test)]

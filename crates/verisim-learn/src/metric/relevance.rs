@@ -1,86 +1,7 @@
-//! Which samples belong together: by identity, by shared labels, in a hierarchy, or by a rule of one's own.
+//! Which samples of a batch belong together, as a table; the rules are those that retrieval is measured by.
 
-/// What two samples are to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
-    /// They belong together.
-    Mated,
-    /// They do not.
-    NonMated,
-    /// Neither: a sample and itself, or a pair that nobody judged.
-    Ignored,
-}
-
-/// Says what a sample of a batch is to a reference.
-///
-/// Implemented by [`SameLabel`], [`SharedLabel`], [`Hierarchy`], and by every function of two positions.
-pub trait Relevance {
-    /// Relation of the sample at position `anchor` to the reference at position `reference`.
-    fn relation(&self, anchor: usize, reference: usize) -> Relation;
-}
-
-impl<F: Fn(usize, usize) -> Relation> Relevance for F {
-    fn relation(&self, anchor: usize, reference: usize) -> Relation {
-        self(anchor, reference)
-    }
-}
-
-/// Mated is who has the same label.
-#[derive(Clone, Copy, Debug)]
-pub struct SameLabel<'a> {
-    /// Label of each sample.
-    pub anchors: &'a [u64],
-    /// Label of each reference.
-    pub references: &'a [u64],
-}
-
-impl Relevance for SameLabel<'_> {
-    fn relation(&self, anchor: usize, reference: usize) -> Relation {
-        mated_if(self.anchors[anchor] == self.references[reference])
-    }
-}
-
-/// Mated is who shares a label with the sample, where a sample may have several.
-#[derive(Clone, Copy, Debug)]
-pub struct SharedLabel<'a> {
-    /// Labels of each sample, in any order.
-    pub anchors: &'a [Vec<u64>],
-    /// Labels of each reference.
-    pub references: &'a [Vec<u64>],
-}
-
-impl Relevance for SharedLabel<'_> {
-    fn relation(&self, anchor: usize, reference: usize) -> Relation {
-        let references = &self.references[reference];
-        mated_if(self.anchors[anchor].iter().any(|label| references.contains(label)))
-    }
-}
-
-/// Mated is who has the same path in a hierarchy, down to a level: same family at 0, same person at 1.
-#[derive(Clone, Copy, Debug)]
-pub struct Hierarchy<'a> {
-    /// Labels of each sample from the root down.
-    pub anchors: &'a [Vec<u64>],
-    /// Labels of each reference from the root down.
-    pub references: &'a [Vec<u64>],
-    /// Level down to which the labels must agree, from 0.
-    pub level: usize,
-}
-
-impl Relevance for Hierarchy<'_> {
-    fn relation(&self, anchor: usize, reference: usize) -> Relation {
-        let paths = [&self.anchors[anchor], &self.references[reference]];
-        // A path that ends above the level says nothing about it.
-        match paths.map(|path| path.get(..=self.level)) {
-            [Some(anchor), Some(reference)] => mated_if(anchor == reference),
-            _ => Relation::Ignored,
-        }
-    }
-}
-
-fn mated_if(is_mated: bool) -> Relation {
-    if is_mated { Relation::Mated } else { Relation::NonMated }
-}
+use rayon::prelude::*;
+pub use verisim_core::measure::{Hierarchy, Relation, Relevance, SameLabel, SharedLabel};
 
 /// The relation of every sample of a batch to every reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,10 +27,17 @@ impl Relations {
 
     /// A batch with itself, by label; no sample is related to itself.
     pub fn within(labels: &[u64]) -> Self {
-        let same = SameLabel { anchors: labels, references: labels };
-        Self::new([labels.len(); 2], &|anchor: usize, reference: usize| {
-            if anchor == reference { Relation::Ignored } else { same.relation(anchor, reference) }
-        })
+        let n = labels.len();
+        let mut relations = vec![Relation::NonMated; n * n];
+        relations.par_chunks_mut(n.max(1)).enumerate().for_each(|(anchor, row)| {
+            for (relation, label) in row.iter_mut().zip(labels) {
+                if *label == labels[anchor] {
+                    *relation = Relation::Mated;
+                }
+            }
+            row[anchor] = Relation::Ignored;
+        });
+        Self { relations, n_anchors: n, n_references: n }
     }
 
     /// Number of samples.
@@ -159,27 +87,5 @@ mod tests {
         assert_eq!(relations.mated(2).collect::<Vec<_>>(), [0]);
         assert_eq!(relations.non_mated(2).collect::<Vec<_>>(), [1]);
         assert_eq!((relations.n_anchors(), relations.n_references()), (3, 3));
-    }
-
-    #[test]
-    fn one_shared_label_of_several_is_enough() {
-        let anchors = [vec![1, 5], vec![2], vec![]];
-        let shared = SharedLabel { anchors: &anchors, references: &anchors };
-        let relations = Relations::new([3, 3], &shared);
-        assert_eq!(relations.at(0, 0), Relation::Mated);
-        assert_eq!(relations.at(0, 1), Relation::NonMated);
-        let other = SharedLabel { anchors: &anchors, references: &[vec![5, 2]] };
-        assert_eq!(Relations::new([3, 1], &other).mated(1).count(), 1);
-        assert_eq!(other.relation(2, 0), Relation::NonMated);
-    }
-
-    #[test]
-    fn a_hierarchy_is_compared_down_to_its_level() {
-        let paths = [vec![1, 1], vec![1, 2], vec![2, 1], vec![1]];
-        let at = |level| Hierarchy { anchors: &paths, references: &paths, level };
-        assert_eq!(at(0).relation(0, 1), Relation::Mated);
-        assert_eq!(at(1).relation(0, 1), Relation::NonMated);
-        assert_eq!(at(0).relation(0, 2), Relation::NonMated);
-        assert_eq!(at(1).relation(0, 3), Relation::Ignored);
     }
 }

@@ -29,8 +29,9 @@ pub trait TupleLoss {
         Reducer::NonZeroMean
     }
 
-    /// First values of the numbers that the loss learns, one or one an identity; most learn none.
-    fn parameters(&self, _n_identities: usize) -> Vec<f64> {
+    /// First values of the numbers that the loss learns, for identities and embeddings of so many
+    /// components; most learn none.
+    fn parameters(&self, _n_identities: usize, _dim: usize) -> Vec<f64> {
         Vec::new()
     }
 

@@ -31,7 +31,9 @@ impl Units {
             .map(|index| {
                 let row = rows.row_mut(index);
                 let norm = norm(row, p);
-                row.iter_mut().for_each(|value| *value /= norm.max(MIN_NORM));
+                for value in row.iter_mut() {
+                    *value /= norm.max(MIN_NORM);
+                }
                 norm
             })
             .collect();
@@ -95,6 +97,8 @@ fn center(rows: &mut Matrix) {
     for index in 0..rows.n_rows() {
         let row = rows.row_mut(index);
         let mean = row.iter().sum::<f64>() / n_columns;
-        row.iter_mut().for_each(|value| *value -= mean);
+        for value in row.iter_mut() {
+            *value -= mean;
+        }
     }
 }

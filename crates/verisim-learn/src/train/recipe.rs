@@ -125,13 +125,7 @@ impl Recipe {
         if channels != 1 && channels != 3 {
             return Err(invalid("input.channels", channels.to_string(), "1 (grey) or 3 (RGB)"));
         }
-        if self.sampler.batch_size() < 2 {
-            let found = self.sampler.batch_size().to_string();
-            return Err(invalid("the batch of the sampler", found, "2 chips or more"));
-        }
-        if let SamplerConfig::Identities { identities: 1, .. } = self.sampler {
-            return Err(invalid("sampler.identities", "1".to_owned(), "2 or more"));
-        }
+        self.sampler.check().map_err(|error| invalid_text(&error.to_string()))?;
         let problems = [self.optimizer.problem(), self.schedule.problem()];
         if let Some((parameter, found, expected)) = problems.into_iter().flatten().next() {
             return Err(invalid(parameter, found, expected));

@@ -21,7 +21,7 @@ use crate::data::batch::{Batch, BatchPlan, read_ahead};
 use crate::data::{ChipSource, Split};
 use crate::loss::{Loss, LossState};
 use crate::random::derive_seed;
-use crate::sampler::SamplerConfig;
+use crate::sampler::parents_of;
 
 /// Streams of random numbers that a run draws from, all derived from the recipe's seed.
 #[derive(Clone, Copy)]
@@ -262,8 +262,7 @@ impl Trainer {
     fn plans(&self) -> Vec<BatchPlan> {
         let epoch = self.position.epoch;
         let seed = derive_seed(self.seed(Stream::Augment), epoch as u64);
-        let batches = self.recipe.sampler.epoch(&self.classes, self.seed(Stream::Batches), epoch);
-        batches
+        self.batches(self.seed(Stream::Batches), epoch)
             .into_iter()
             .zip(0..)
             .map(|(batch, number)| BatchPlan {
@@ -271,6 +270,14 @@ impl Trainer {
                 seed: derive_seed(seed, number),
             })
             .collect()
+    }
+
+    /// The batches of an epoch, as positions in the training chips.
+    fn batches(&self, seed: u64, epoch: usize) -> Vec<Vec<usize>> {
+        let names = self.source.identities();
+        let parents = parents_of(self.split.train.iter().map(|&label| &names[label as usize]));
+        let parent_of = |class: u64| parents[class as usize];
+        self.recipe.sampler.epoch_under(&self.classes, &parent_of, seed, epoch)
     }
 
     fn step(&mut self, batch: Batch, n_steps: usize) -> Result<StepRecord, TrainError> {
@@ -322,12 +329,12 @@ impl Trainer {
         for &class in &self.classes {
             images[class as usize] += 1;
         }
-        if let SamplerConfig::Identities { images: 2.., .. } = self.recipe.sampler {
+        if self.recipe.sampler.repeats_images() {
             guard::check_images(images.into_iter()).inspect(|warning| observer.on_warning(warning));
         }
         let wanted = self.recipe.sampler.batch_size();
-        let batches = self.recipe.sampler.epoch(&self.classes, 0, 0);
-        if let Some(found) = batches.first().map(Vec::len).filter(|found| *found < wanted) {
+        let found = self.batches(0, 0).first().map_or(0, Vec::len);
+        if found < wanted {
             observer.on_warning(&Warning::SmallBatch { found, wanted });
         }
     }

@@ -25,7 +25,7 @@ pub(crate) enum BenchCommand {
     after_help = "Example:\n  verisim bench loss --identities 256 --images 4 'kind = \"triplet\"'"
 )]
 pub(crate) struct LossBench {
-    /// The loss, as in the [loss] table of a recipe
+    /// The loss, as in the loss table of a recipe
     #[arg(value_name = "TOML")]
     loss: String,
 

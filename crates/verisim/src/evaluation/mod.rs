@@ -12,8 +12,8 @@ use serde::Serialize;
 use verisim_core::knn::PackedEmbeddings;
 use verisim_core::measure::{
     Bootstrap, Comparison, Estimate, FoldedAccuracy, FoldedComparison, Identification,
-    LabeledGallery, Retrieval, RetrievalFigures, Verification, VerificationFigures,
-    folded_accuracy,
+    LabeledGallery, Retrieval, RetrievalFigures, Spread, SpreadFigures, Verification,
+    VerificationFigures, folded_accuracy,
 };
 use verisim_core::protocol::{Enrollment, Pair, all_pairs};
 
@@ -89,6 +89,7 @@ pub(crate) struct Evaluation {
     /// Some identities are strangers.
     pub(crate) open_set: Option<SearchFigures>,
     pub(crate) retrieval: Option<RetrievalFigures<Estimate>>,
+    pub(crate) spread: Option<SpreadFigures<Option<Estimate>>>,
 }
 
 /// Figures of identification.
@@ -140,6 +141,10 @@ pub(crate) fn evaluate(
         retrieval: whole.as_ref().filter(|_| searches).and_then(|it| {
             Retrieval::leave_one_out(&it.embeddings, &it.labels).estimates(&bootstrap)
         }),
+        spread: whole
+            .as_ref()
+            .filter(|_| searches)
+            .map(|it| Spread::new(&it.embeddings, &it.labels).estimates(&bootstrap)),
         failures: samples.failures,
         names: samples.names,
         paths: samples.paths,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use verisim_core::measure::{Estimate, error_rate_bound_without_errors};
+use verisim_core::measure::{Estimate, SpreadFigures, error_rate_bound_without_errors};
 
 use super::{Basis, Evaluation, Failure, SearchFigures};
 
@@ -31,6 +31,8 @@ pub(crate) struct EvaluationDto<'a> {
     open_set: Option<SearchDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retrieval: Option<RetrievalDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spread: Option<SpreadDto>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +89,38 @@ struct RetrievalDto {
     r_precision: FigureDto,
     map_at_r: FigureDto,
     mean_reciprocal_rank: FigureDto,
+}
+
+/// Distances of unit vectors, in `[0, 2]`, and their ratio; a figure without two samples to compare is
+/// left out.
+#[derive(Debug, Serialize)]
+struct SpreadDto {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_within: Option<FigureDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_within: Option<FigureDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_between: Option<FigureDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_between: Option<FigureDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratio: Option<FigureDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    misplaced: Option<FigureDto>,
+}
+
+impl From<&SpreadFigures<Option<Estimate>>> for SpreadDto {
+    fn from(spread: &SpreadFigures<Option<Estimate>>) -> Self {
+        let figure = |figure: Option<Estimate>| figure.map(FigureDto::from);
+        Self {
+            mean_within: figure(spread.mean_within),
+            max_within: figure(spread.max_within),
+            mean_between: figure(spread.mean_between),
+            min_between: figure(spread.min_between),
+            ratio: figure(spread.ratio),
+            misplaced: figure(spread.misplaced),
+        }
+    }
 }
 
 impl From<Estimate> for FigureDto {
@@ -184,6 +218,7 @@ impl Evaluation {
                 map_at_r: it.map_at_r.into(),
                 mean_reciprocal_rank: it.mrr.into(),
             }),
+            spread: self.spread.as_ref().map(Into::into),
         }
     }
 
@@ -235,6 +270,22 @@ impl Evaluation {
             rows.push(Row::share("R-precision", retrieval.r_precision, ""));
             rows.push(Row::share("MAP@R", retrieval.map_at_r, ""));
             rows.push(Row::share("mean reciprocal rank", retrieval.mrr, ""));
+        }
+        if let Some(spread) = &self.spread {
+            let all = [
+                ("distance within identities", spread.mean_within, "mean; of unit vectors, 0 to 2"),
+                ("the same, worst", spread.max_within, ""),
+                ("distance between identities", spread.mean_between, "mean"),
+                ("the same, worst", spread.min_between, ""),
+                ("between / within", spread.ratio, "of the means: above 1 identities cluster"),
+            ];
+            for (what, figure, remark) in all {
+                rows.extend(figure.map(|figure| Row::number(what, figure, remark)));
+            }
+            if let Some(misplaced) = spread.misplaced {
+                let remark = "nearer to the center of another identity";
+                rows.push(Row::share("misplaced", misplaced, remark));
+            }
         }
         rows
     }

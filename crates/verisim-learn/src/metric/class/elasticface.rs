@@ -36,7 +36,7 @@ use crate::metric::{InvalidLoss, require};
 pub struct ElasticFaceLoss {
     /// What the margin is added to.
     #[serde(default)]
-    pub kind: ElasticKind,
+    pub on: ElasticKind,
     /// Mean of the margins, in `[0, pi/2)`; if none, the paper's: 0.5 on the angle, 0.35 on the cosine.
     #[serde(default)]
     pub margin: Option<f64>,
@@ -72,7 +72,7 @@ fn paper_scale() -> f64 {
 
 impl ElasticFaceLoss {
     fn mean(&self) -> f64 {
-        self.margin.unwrap_or(match self.kind {
+        self.margin.unwrap_or(match self.on {
             ElasticKind::Arc => 0.5,
             ElasticKind::Cos => 0.35,
         })
@@ -87,7 +87,7 @@ impl ElasticFaceLoss {
             .map(|_| {
                 let draw: f64 = StandardNormal.sample(&mut rng);
                 let margin = self.mean() + self.deviation * draw;
-                match self.kind {
+                match self.on {
                     ElasticKind::Arc => margin.clamp(0.0, FRAC_PI_2),
                     ElasticKind::Cos => margin,
                 }
@@ -117,7 +117,7 @@ impl ClassLoss for ElasticFaceLoss {
     fn evaluate(&self, scene: &ClassScene<'_>) -> ClassSlope {
         let margins = self.margins(scene);
         cross_entropy(scene, self.scale, |sample, cosine| {
-            let with_margin = match self.kind {
+            let with_margin = match self.on {
                 ElasticKind::Arc => with_margin(cosine, margins[sample]),
                 ElasticKind::Cos => (cosine - margins[sample], 1.0),
             };

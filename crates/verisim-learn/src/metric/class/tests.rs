@@ -34,7 +34,7 @@ fn margins_on_the_angle_keep_the_contract() {
     Contract::check("elasticface+", &loss::<ElasticFaceLoss>(sorted));
     Contract::check(
         "elastic cosface",
-        &loss::<ElasticFaceLoss>(&format!("{sorted}\nkind = \"cos\"")),
+        &loss::<ElasticFaceLoss>(&format!("{sorted}\non = \"cos\"")),
     );
     Contract::check("curricularface", &loss::<CurricularFaceLoss>("scale = 4.0\nmomentum = 0.0"));
     let straight = loss::<ArcFaceLoss>("gradient = \"straight-through\"");
@@ -164,8 +164,8 @@ fn drawn_margins_depend_on_the_seed_and_the_plus_gives_the_farthest_the_largest(
     assert_eq!(value(&drawn, 1), value(&drawn, 1));
     assert_ne!(value(&drawn, 1), value(&drawn, 2));
     // A larger margin where the loss is large already: the mean of the losses is larger.
-    let sorted = ElasticFaceLoss { sorted: true, kind: ElasticKind::Cos, ..drawn.clone() };
-    let unsorted = ElasticFaceLoss { kind: ElasticKind::Cos, ..drawn };
+    let sorted = ElasticFaceLoss { sorted: true, on: ElasticKind::Cos, ..drawn.clone() };
+    let unsorted = ElasticFaceLoss { on: ElasticKind::Cos, ..drawn };
     assert!(value(&sorted, 1) > value(&unsorted, 1));
 }
 

@@ -182,7 +182,7 @@ fn elastic(kind: ElasticKind, margin: f64, params: &Params) -> Box<dyn ClassLoss
     let deviation = params.number("std", 0.0125);
     assert_eq!(deviation, 0.0, "drawn margins cannot be compared");
     Box::new(ElasticFaceLoss {
-        kind,
+        on: kind,
         margin: Some(margin),
         deviation,
         sorted: false,

@@ -34,7 +34,6 @@ pub(super) fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLo
         }),
         // Where the caller gives the proxy of each sample: its label.
         "ManifoldLoss" => Box::new(ManifoldLoss {
-            dim: params.count("l", 0),
             n_proxies: params.count("K", 50),
             intrinsic: 1.0,
             context: params.number("lambdaC", 1.0),

@@ -26,7 +26,7 @@ pub(crate) fn within(loss: &dyn TupleLoss, rows: &Matrix, labels: &[u64]) -> Eva
     let batch =
         Batch { embeddings: rows, references: None, relations: &relations, labels: Some(labels) };
     let n_identities = labels.iter().max().map_or(0, |&max| max as usize + 1);
-    let parameters = loss.parameters(n_identities);
+    let parameters = loss.parameters(n_identities, rows.n_columns());
     evaluate(loss, batch, &Options { parameters: &parameters, ..Options::default() })
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn within(loss: &dyn TupleLoss, rows: &Matrix, labels: &[u64]) -> Eva
 fn against(loss: &dyn TupleLoss, rows: &Matrix, references: &Matrix) -> Evaluation {
     let relations = Relations::new(
         [rows.n_rows(), references.n_rows()],
-        &SameLabel { anchors: &LABELS, references: &REFERENCE_LABELS },
+        &SameLabel { probes: &LABELS, references: &REFERENCE_LABELS },
     );
     let batch = Batch {
         embeddings: rows,
@@ -42,7 +42,7 @@ fn against(loss: &dyn TupleLoss, rows: &Matrix, references: &Matrix) -> Evaluati
         relations: &relations,
         labels: Some(&LABELS),
     };
-    let parameters = loss.parameters(3);
+    let parameters = loss.parameters(3, 5);
     evaluate(loss, batch, &Options { parameters: &parameters, ..Options::default() })
 }
 
@@ -111,7 +111,7 @@ fn parameters_agree_with_differences(name: &str, loss: &dyn TupleLoss, rows: &Ma
         };
         evaluate(loss, batch, &Options { parameters, ..Options::default() })
     };
-    let parameters = loss.parameters(3);
+    let parameters = loss.parameters(3, 5);
     let found = run(&parameters).parameters;
     assert_eq!(found.len(), parameters.len(), "{name}");
     for (index, found) in found.iter().enumerate() {

@@ -45,8 +45,6 @@ use crate::random;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifoldLoss {
-    /// Length of an embedding, at least 1.
-    pub dim: usize,
     /// Number of proxies `K`, at least 1; 50 in pytorch-metric-learning.
     #[serde(default = "library_proxies")]
     pub n_proxies: usize,
@@ -85,7 +83,6 @@ fn library_margin() -> f64 {
 
 impl TupleLoss for ManifoldLoss {
     fn check(&self) -> Result<(), InvalidLoss> {
-        require("dim", self.dim as f64, self.dim >= 1, "at least 1")?;
         require("n_proxies", self.n_proxies as f64, self.n_proxies >= 1, "at least 1")?;
         require("intrinsic", self.intrinsic, self.intrinsic >= 0.0, "0 or more")?;
         require("context", self.context, self.context >= 0.0, "0 or more")?;
@@ -101,9 +98,9 @@ impl TupleLoss for ManifoldLoss {
         Reducer::Mean
     }
 
-    fn parameters(&self, _n_identities: usize) -> Vec<f64> {
+    fn parameters(&self, _n_identities: usize, dim: usize) -> Vec<f64> {
         let mut rng = Pcg64Mcg::seed_from_u64(self.seed);
-        let draws = self.n_proxies * self.dim;
+        let draws = self.n_proxies * dim;
         (0..draws).map(|_| f64::from(random::symmetric(&mut rng, 1.0))).collect()
     }
 
@@ -113,11 +110,12 @@ impl TupleLoss for ManifoldLoss {
     fn evaluate(&self, scene: &Scene<'_>) -> Slope {
         let embeddings = scene.batch.embeddings;
         let [n, dim] = embeddings.shape();
-        assert_eq!(dim, self.dim, "embeddings and proxies are not equally long");
         let proxies = match scene.parameters {
-            [] => self.parameters(0),
+            [] => self.parameters(0, dim),
             learned => learned.to_vec(),
         };
+        let expected = self.n_proxies * dim;
+        assert_eq!(proxies.len(), expected, "embeddings and proxies are not equally long");
         let rows = [embeddings.data(), &proxies].concat();
         let nodes = Matrix::new(rows, [n + self.n_proxies, dim]);
         let compared = scene.distance.compare(&nodes, None);

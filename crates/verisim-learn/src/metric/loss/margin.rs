@@ -81,7 +81,7 @@ impl TupleLoss for MarginLoss {
         Reducer::Divisor { divisor: None }
     }
 
-    fn parameters(&self, n_identities: usize) -> Vec<f64> {
+    fn parameters(&self, n_identities: usize, _dim: usize) -> Vec<f64> {
         match self.learned {
             LearnedBoundary::None => Vec::new(),
             LearnedBoundary::One => vec![self.beta],

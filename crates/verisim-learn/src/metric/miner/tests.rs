@@ -276,7 +276,7 @@ fn references_apart_from_the_batch_are_mined_by_their_own_positions() {
     let rows = clustered(&[0, 1, 0], 3, 0.5, 1);
     let references = clustered(&[1, 0, 2, 0, 1], 3, 0.5, 2);
     let same =
-        crate::metric::relevance::SameLabel { anchors: &[0, 1, 0], references: &[1, 0, 2, 0, 1] };
+        crate::metric::relevance::SameLabel { probes: &[0, 1, 0], references: &[1, 0, 2, 0, 1] };
     let relations = Relations::new([3, 5], &same);
     let batch = Batch {
         embeddings: &rows,

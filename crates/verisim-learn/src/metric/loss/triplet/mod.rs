@@ -1,5 +1,6 @@
 //! Triplet loss: an anchor's mated reference nearer than its non-mated ones, by a margin.
 
+mod hinge;
 mod listed;
 mod mining;
 mod ranked;

@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use super::hinge::Others;
+use super::mining::Mining;
 use super::ranked::{Ranked, Rule};
 use super::reduction::{Tally, Window, weigh};
 use super::{TripletLoss, nearer};
@@ -42,10 +44,12 @@ pub(super) fn over_all(loss: &TripletLoss, scene: &Scene<'_>) -> Slope {
     // Rows hold slopes before reduction: what a loss weighs is known when all are.
     let rows = to_values.par_rows_mut().enumerate();
     let mut tallies: Vec<Tally> = rows
-        .map_init(Ranked::default, |ranked, (anchor, to)| {
+        .map_init(<(Ranked, Others)>::default, |(ranked, others), (anchor, to)| {
             let is_hinge = !loss.smooth && !loss.swap;
             if is_hinge && view.relations.mated(anchor).nth(FEW).is_some() {
                 view.at_once(ranked, anchor, to)
+            } else if is_hinge && loss.mining != Mining::Facenet {
+                view.side_by_side(others, anchor, to)
             } else {
                 view.one_by_one(anchor, to)
             }
@@ -55,7 +59,8 @@ pub(super) fn over_all(loss: &TripletLoss, scene: &Scene<'_>) -> Slope {
     tallies.resize(scene.batch.embeddings.n_rows(), Tally::default());
     let weighed = weigh(scene, &tallies);
     to_values.par_rows_mut().zip(&weighed.weights).for_each(|(row, weight)| {
-        for value in row {
+        // Most are 0, and stay as they are.
+        for value in row.iter_mut().filter(|value| **value != 0.0) {
             *value *= view.sign * weight;
         }
     });
@@ -100,6 +105,19 @@ impl<'a> View<'a> {
         }
         for (other, count) in ranked.pulls() {
             to[other] -= count as f64;
+        }
+        tally
+    }
+
+    /// The hinge of the triplets of an anchor that has few mated references.
+    fn side_by_side(&self, others: &mut Others, anchor: usize, to: &mut [f64]) -> Tally {
+        let mut tally = Tally::default();
+        others.take(self.others(anchor));
+        for mated in self.relations.mated(anchor) {
+            to[mated] += others.pull(self.far(anchor, mated), &self.rule, &mut tally);
+        }
+        for (other, count) in others.pulls() {
+            to[other] -= count;
         }
         tally
     }

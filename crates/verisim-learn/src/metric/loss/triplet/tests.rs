@@ -117,7 +117,7 @@ proptest! {
             None => Relations::within(&labels),
             Some(_) => Relations::new(
                 [labels.len(), n_references],
-                &SameLabel { anchors: &labels, references: &other_labels },
+                &SameLabel { probes: &labels, references: &other_labels },
             ),
         };
         let batch = Batch {
@@ -227,7 +227,7 @@ fn parameters_out_of_range_are_refused() {
 fn swapping_looks_at_the_distance_of_the_two_references() {
     let rows = |data: &[f64]| Matrix::new(data.to_vec(), [data.len(), 1]);
     let (embeddings, references) = (rows(&[0.0]), rows(&[1.0, 1.5]));
-    let relations = Relations::new([1, 2], &SameLabel { anchors: &[0], references: &[0, 1] });
+    let relations = Relations::new([1, 2], &SameLabel { probes: &[0], references: &[0, 1] });
     let batch = Batch {
         embeddings: &embeddings,
         references: Some(&references),
