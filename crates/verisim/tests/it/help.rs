@@ -5,10 +5,11 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["demo"],
     &["train"],
     &["evaluate"],
+    &["compare"],
     &["export"],
     &["embed"],
     &["verify"],

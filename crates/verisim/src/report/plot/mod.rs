@@ -3,6 +3,7 @@
 //! - [`roc()`], [`det()`] and [`score_histogram`]: verification.
 //! - [`cmc`] and [`open_set`]: identification.
 //! - [`loss`] and [`validation`]: training.
+//! - [`whiskers()`] and [`searches`]: comparisons of losses.
 //! - [`similarities()`] and [`nearest_pairs`]: which identities are hard to tell apart.
 //!
 //! Rates of 0, which neither a logarithm nor a normal deviate has, lie in a shaded lane marked 0.
@@ -18,18 +19,22 @@ mod nearest;
 mod place;
 mod probit;
 mod roc;
+mod search;
 mod similarities;
 mod stairs;
 mod text;
 mod training;
+mod whiskers;
 
 pub(crate) use det::det;
 pub(crate) use histogram::{NamedThreshold, score_histogram};
 pub(crate) use identification::{RankCurve, cmc, open_set};
 pub(crate) use nearest::{NearestPair, nearest_pairs};
 pub(crate) use roc::roc;
+pub(crate) use search::{Search, searches};
 pub(crate) use similarities::similarities;
 pub(crate) use training::{ValidationCurve, loss, validation};
+pub(crate) use whiskers::{Whiskers, whiskers};
 
 use canvas::Ink;
 use legend::{Key, KeyKind};
