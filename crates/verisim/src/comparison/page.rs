@@ -14,6 +14,7 @@ use super::space::Dimension;
 use crate::report::number::{count, percent_interval};
 use crate::report::plot::{self, Search, Whiskers};
 use crate::report::{Highlight, NoteKind, Page, glossary};
+use crate::training::page::table_rows;
 
 /// Leaks that are listed one by one.
 const MAX_LEAKS: usize = 30;
@@ -70,7 +71,9 @@ impl Comparison {
             .filter_map(|row| {
                 let summary = row.figures.get(&Measure::MapAtR)?;
                 let test = self.analysis.tests.iter().find(|test| test.name == row.name);
-                let detail = test.map_or("the baseline, or not tested".to_owned(), verdict);
+                let is_first = self.plan.losses.first().is_some_and(|it| it.name == row.name);
+                let untested = if is_first { "the baseline" } else { "not tested: a run failed" };
+                let detail = test.map_or(untested.to_owned(), verdict);
                 let label = format!("{}, MAP@R in %", row.name);
                 Some(Highlight { label, value: show::with_seeds(summary), detail })
             })
@@ -131,7 +134,7 @@ impl Comparison {
             "p by Holm",
             "Verdict",
         ];
-        page.table("Differences in MAP@R, in percent of 100", &headers, &rows);
+        page.table("Differences in MAP@R, in percentage points", &headers, &rows);
     }
 
     fn add_measures(&self, page: &mut Page) {
@@ -193,10 +196,8 @@ impl Comparison {
             rows.push(vec![format!("measured in fold {fold}"), count(*n)]);
         }
         page.table("Identities in each part", &["Part", "Identities"], &rows);
-        let shared = toml::to_string_pretty(&self.plan.shared).unwrap_or_default();
-        let lines: Vec<Vec<String>> =
-            shared.lines().filter(|it| !it.is_empty()).map(|it| vec![it.to_owned()]).collect();
-        page.table("What all losses share", &["Recipe"], &lines);
+        let rows = table_rows(&self.plan.shared);
+        page.table("What all losses share", &["Key", "Value"], &rows);
     }
 
     fn add_leaks(&self, page: &mut Page) {
