@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// Differences listed before the rest is only counted.
+const MAX_LISTED: usize = 8;
+
 /// The dotted keys in which two values differ, each with what stands there.
 pub(crate) fn differences(found: &Value, expected: &Value) -> Vec<String> {
     let [found, expected] = [found, expected].map(|value| {
@@ -20,6 +23,14 @@ pub(crate) fn differences(found: &Value, expected: &Value) -> Vec<String> {
         .filter(|(_, found, expected)| found != expected)
         .map(|(key, found, expected)| format!("{key} is {}, not {}", shown(found), shown(expected)))
         .collect()
+}
+
+/// A line for each of the first differences, and one for the rest.
+pub(crate) fn listed(differences: &[String]) -> String {
+    let lines = differences.iter().take(MAX_LISTED).map(|it| format!("\n  {it}"));
+    let n_more = differences.len().saturating_sub(MAX_LISTED);
+    let more = if n_more > 0 { format!("\n  and {n_more} more") } else { String::new() };
+    lines.collect::<String>() + &more
 }
 
 fn walk(key: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
@@ -52,5 +63,12 @@ mod tests {
             ["a.b is 1, not 2", "less.0 is nothing, not true", "more is \"x\", not nothing"];
         assert_eq!(differences(&found, &expected), named);
         assert!(differences(&found, &found).is_empty());
+    }
+
+    #[test]
+    fn a_long_list_ends_with_a_count() {
+        let many: Vec<String> = (0..10).map(|it| format!("d{it}")).collect();
+        assert_eq!(listed(&many[..2]), "\n  d0\n  d1");
+        assert!(listed(&many).ends_with("\n  d7\n  and 2 more"), "{}", listed(&many));
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use toml::{Table, Value};
 use verisim_learn::train::Recipe;
 
-use super::differences::differences;
+use super::differences::{differences, listed};
 
 /// Values of hyper-parameters, by dotted key: `loss.margin`.
 pub(crate) type Values = BTreeMap<String, f64>;
@@ -109,11 +109,11 @@ fn aligned(recipe: Recipe, first: &Entry, align: bool) -> anyhow::Result<Entry> 
         return Entry::new(Recipe { name, loss, ..first.recipe.clone() });
     }
     bail!(
-        "{} and {} differ in more than the loss, so their figures could not be compared:\n  {}\n\
+        "{} and {} differ in more than the loss, so their figures could not be compared:{}\n\
          hint: --align trains every loss as {} says",
         entry.name,
         first.name,
-        found.join("\n  "),
+        listed(&found),
         first.name
     )
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use toml::Table;
 
-use super::differences::differences;
+use super::differences::{differences, listed};
 use super::divide::Shares;
 use super::entry::Entry;
 use super::space::{Dimension, space};
@@ -106,9 +106,9 @@ impl Plan {
         let found = differences(&parse(&text)?, &kept);
         if !found.is_empty() {
             bail!(
-                "{} holds a comparison by another plan:\n  {}\nhint: --out names another folder",
+                "{} holds a comparison by another plan:{}\nhint: --out names another folder",
                 folder.display(),
-                found.join("\n  ")
+                listed(&found)
             );
         }
         Ok(())
