@@ -23,6 +23,8 @@ pub(crate) struct Leak {
     pub(crate) chips: [usize; 2],
     /// Names of the identities.
     pub(crate) identities: [String; 2],
+    /// Which picture of its identity each is, from 1.
+    pub(crate) numbers: [usize; 2],
     /// Correlation of the thumbnails, at most 1.
     pub(crate) correlation: f32,
     /// Whether every pixel is the same.
@@ -48,9 +50,11 @@ pub(crate) fn scan(
     }
     let labels = source.labels();
     let is_tested = |chip: usize| division.test.binary_search(&labels[chip]).is_ok();
+    let number = |chip: usize| labels[..=chip].iter().filter(|it| **it == labels[chip]).count();
     let leak = |a: usize, b: usize, correlation: f32| Leak {
         chips: [a, b],
         identities: [a, b].map(|chip| source.identities()[labels[chip] as usize].clone()),
+        numbers: [a, b].map(number),
         correlation,
         is_copy: digests[a] == digests[b],
         crosses: is_tested(a) != is_tested(b),
@@ -137,14 +141,15 @@ mod tests {
             (0, picture(0, 1.0)),
             (1, picture(1, 1.0)),
             (2, picture(0, 1.0)), // a copy
-            (3, picture(1, 0.8)), // in another light
             (3, picture(2, 1.0)),
+            (3, picture(1, 0.8)), // in another light
         ];
         let leaks = scanned(&pictures, &[2]);
         let found: Vec<([usize; 2], bool, bool)> =
             leaks.iter().map(|it| (it.chips, it.is_copy, it.crosses)).collect();
-        assert_eq!(found, [([0, 2], true, true), ([1, 3], false, false)]);
+        assert_eq!(found, [([0, 2], true, true), ([1, 4], false, false)]);
         assert_eq!(leaks[0].identities, ["n0", "n2"]);
+        assert_eq!([leaks[0].numbers, leaks[1].numbers], [[1, 1], [1, 2]]);
     }
 
     #[test]

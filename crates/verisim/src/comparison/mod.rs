@@ -167,7 +167,7 @@ fn refuse(leaks: &[Leak], are_allowed: bool, printer: &Printer) -> anyhow::Resul
     let n_within = leaks.len() - crossing.len();
     if n_within > 0 {
         printer.warning(format_args!(
-            "{n_within} pairs of pictures look the same under two identities of one half"
+            "pictures that look the same under two identities of one half, pairs of them: {n_within}"
         ));
     }
     if crossing.is_empty() {
@@ -176,13 +176,14 @@ fn refuse(leaks: &[Leak], are_allowed: bool, printer: &Printer) -> anyhow::Resul
     let named = crossing.iter().take(MAX_NAMED).map(|leak| {
         let [a, b] = &leak.identities;
         let what = if leak.is_copy { "the same picture" } else { "nearly the same picture" };
-        format!("\n  {a} and {b}: {what} (chips {} and {})", leak.chips[0], leak.chips[1])
+        let [one, other] = leak.numbers;
+        format!("\n  picture {one} of {a} and picture {other} of {b}: {what}")
     });
     let named: String = named.collect();
     let more = crossing.len().saturating_sub(MAX_NAMED);
     let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
     let message = format!(
-        "{} pairs of pictures look the same in training and in test:{named}{more}",
+        "pictures that look the same in training and in test, pairs of them: {}{named}{more}",
         crossing.len()
     );
     if !are_allowed {

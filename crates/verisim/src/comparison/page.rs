@@ -96,8 +96,8 @@ impl Comparison {
         let n_crossing = self.leaks.iter().filter(|leak| leak.crosses).count();
         if n_crossing > 0 {
             let text = format!(
-                "{} pairs of pictures look the same in training and in test; the comparison was to \
-                 go on all the same.",
+                "Pictures look the same in training and in test, pairs of them: {}. The comparison \
+                 was to go on all the same.",
                 count(n_crossing)
             );
             page.note(NoteKind::Problem, &text);
@@ -207,19 +207,26 @@ impl Comparison {
             .iter()
             .take(MAX_LEAKS)
             .map(|leak| {
-                let [a, b] = leak.identities.clone();
+                let [one, other] = leak.numbers;
+                let [a, b] = &leak.identities;
                 let what = if leak.is_copy { "copy" } else { "nearly a copy" };
                 let place = if leak.crosses { "training and test" } else { "one half" };
-                vec![a, b, what.to_owned(), format!("{:.4}", leak.correlation), place.to_owned()]
+                vec![
+                    format!("{a}, picture {one}"),
+                    format!("{b}, picture {other}"),
+                    what.to_owned(),
+                    format!("{:.4}", leak.correlation),
+                    place.to_owned(),
+                ]
             })
             .collect();
         let n = self.leaks.len();
         let caption = if n > MAX_LEAKS {
             format!("The first {MAX_LEAKS} of {} pairs", count(n))
         } else {
-            format!("{} pairs", count(n))
+            format!("Pairs: {}", count(n))
         };
-        let headers = ["Identity", "Identity", "What", "Correlation", "Where"];
+        let headers = ["One", "The other", "What", "Correlation", "Where"];
         page.table(&caption, &headers, &rows);
     }
 
