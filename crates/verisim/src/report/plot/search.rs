@@ -7,6 +7,9 @@ use super::frame::Frame;
 use super::keys;
 use crate::report::number::trimmed;
 
+/// Share of the room between two trials over which several searches stand side by side.
+const SPREAD: f64 = 0.5;
+
 /// The trials of one search.
 #[derive(Clone, Debug)]
 pub(crate) struct Search<'a> {
@@ -32,8 +35,10 @@ pub(crate) fn searches(title: &str, searches: &[Search<'_>]) -> String {
             return plot.say("no trials");
         }
         for (idx, search) in searches.iter().enumerate() {
+            // Side by side, so that none hides another.
+            let shift = SPREAD * ((idx as f64 + 0.5) / searches.len() as f64 - 0.5);
             let values = (1..).zip(search.trials).map(|(number, found)| {
-                (f64::from(number), found.filter(|it| it.is_finite()).unwrap_or(0.0))
+                (f64::from(number) + shift, found.filter(|it| it.is_finite()).unwrap_or(0.0))
             });
             let points: Vec<(f64, f64)> = values.collect();
             let mut best = Vec::new();
