@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod comparison;
 mod dataset;
 mod demo;
 mod evaluation;

@@ -1,6 +1,7 @@
 //! One file a command: arguments in, results out. Decisions are made in the libraries.
 
 pub(crate) mod bench;
+pub(crate) mod compare;
 pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod enroll;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::demo(&args, printer),
         Command::Train(args) => train::train(&args, printer),
         Command::Evaluate(args) => evaluate::evaluate(&args, printer),
+        Command::Compare(args) => compare::compare(&args, printer),
         Command::Export(args) => export::export(&args, printer),
         Command::Embed(args) => embed::embed(&args, printer),
         Command::Verify(args) => verify::verify(&args, printer),

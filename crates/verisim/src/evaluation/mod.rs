@@ -48,7 +48,7 @@ pub(crate) struct Demand {
 }
 
 /// What an evaluation rests on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Basis {
     /// What made the embeddings.
     pub(crate) model: String,

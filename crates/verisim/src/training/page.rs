@@ -215,6 +215,15 @@ fn picture(fed: &[f32], size: InputSize) -> Picture {
 
 /// Dotted keys and values of a recipe.
 fn recipe_rows(recipe: &Recipe) -> Vec<Vec<String>> {
+    // A recipe that was read can be written. As text 0.1 stays 0.1, whatever its precision.
+    match recipe.to_toml().map(|text| text.parse::<toml::Table>()) {
+        Ok(Ok(table)) => table_rows(&table),
+        _ => Vec::new(),
+    }
+}
+
+/// Dotted keys and values of a table.
+pub(crate) fn table_rows(table: &toml::Table) -> Vec<Vec<String>> {
     fn walk(prefix: &str, table: &toml::Table, rows: &mut Vec<Vec<String>>) {
         for (key, value) in table {
             let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
@@ -225,10 +234,7 @@ fn recipe_rows(recipe: &Recipe) -> Vec<Vec<String>> {
         }
     }
     let mut rows = Vec::new();
-    // A recipe that was read can be written. As text 0.1 stays 0.1, whatever its precision.
-    if let Ok(Ok(table)) = recipe.to_toml().map(|text| text.parse::<toml::Table>()) {
-        walk("", &table, &mut rows);
-    }
+    walk("", table, &mut rows);
     rows
 }
 

@@ -9,6 +9,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["demo"],
     &["train"],
     &["evaluate"],
+    &["compare"],
     &["map"],
     &["export"],
     &["embed"],

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cli;
+mod compare;
 mod demo;
 mod export;
 mod flow;

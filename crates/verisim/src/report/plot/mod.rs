@@ -4,6 +4,7 @@
 //! - [`cmc`] and [`open_set`]: identification.
 //! - [`loss`] and [`validation`]: training.
 //! - [`planes`]: embeddings of two components, network beside network.
+//! - [`whiskers()`] and [`searches`]: comparisons of losses.
 //! - [`similarities()`] and [`nearest_pairs`]: which identities are hard to tell apart.
 //!
 //! Rates of 0, which neither a logarithm nor a normal deviate has, lie in a shaded lane marked 0.
@@ -21,10 +22,12 @@ mod place;
 mod plane;
 mod probit;
 mod roc;
+mod search;
 mod similarities;
 mod stairs;
 mod text;
 mod training;
+mod whiskers;
 
 pub(crate) use det::det;
 pub(crate) use histogram::{NamedThreshold, score_histogram};
@@ -32,8 +35,10 @@ pub(crate) use identification::{RankCurve, cmc, open_set};
 pub(crate) use nearest::{NearestPair, nearest_pairs};
 pub(crate) use plane::{Panel, planes};
 pub(crate) use roc::roc;
+pub(crate) use search::{Search, searches};
 pub(crate) use similarities::similarities;
 pub(crate) use training::{ValidationCurve, loss, validation};
+pub(crate) use whiskers::{Whiskers, whiskers};
 
 use canvas::Ink;
 use legend::{Key, KeyKind};
