@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: check fmt typos deny lint test slow doc golden reference agreement bench bench-train bench-verify bench-losses python
+.PHONY: check fmt typos deny lint test slow doc golden reference agreement bench bench-train bench-verify bench-losses lessons python
 
 check: fmt typos deny lint test doc
 
@@ -37,7 +37,7 @@ golden:
 
 # Rewrites our golden values; look at the difference before you commit it.
 reference: python
-	for script in reference/losses_*.py reference/miners.py reference/distances.py; do $(PYTHON) $$script || exit 1; done
+	for script in reference/losses_*.py reference/miners.py reference/distances.py reference/networks.py; do $(PYTHON) $$script || exit 1; done
 
 # Whether exported models mean the same in ONNX Runtime; rewrites reference/onnx_agreement.json.
 agreement: python
@@ -60,6 +60,20 @@ bench-verify: python
 bench-losses: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/bench_losses.py target/release/verisim
+
+# The picture and the table of docs/lessons, from nothing, in five minutes of one core.
+LOSSES = softmax normalized-softmax softmax-and-center contrastive triplet multi-similarity supcon circle proxy-anchor arcface cosface
+LESSON = target/lesson
+lessons:
+	cargo build --release -p verisim
+	rm -rf $(LESSON) && mkdir -p $(LESSON)
+	target/release/verisim synth --identities 16 --images 30 --size 48 --out $(LESSON)/faces
+	for loss in $(LOSSES); do \
+	  { echo "name = \"$$loss\""; cat docs/lessons/recipes/{base,$$loss}.toml; } > $(LESSON)/$$loss.toml && \
+	  target/release/verisim train $(LESSON)/$$loss.toml --data $(LESSON)/faces --out $(LESSON)/$$loss --threads 1 || exit 1; \
+	done
+	target/release/verisim map --untrained $(LOSSES:%=$(LESSON)/%) --out docs/lessons/separable-is-not-clustered.svg > $(LESSON)/table.md
+	sed -i -e '/<!-- table/r $(LESSON)/table.md' -e '/<!-- table/,/<!-- end/{/<!--/!d}' docs/lessons/README.md
 
 python: .venv/reference
 .venv/reference: reference/requirements.txt

@@ -34,6 +34,9 @@ NETWORKS = {
         48,
         3,
     ),
+    "inception": ('{ kind = "inception", table = "nn4-small" }', 64, 3),
+    "inception, response normalization": ('{ kind = "inception", table = "nn4-small", norm = "response" }', 64, 3),
+    "inception-resnet": ('{ kind = "inception-resnet", embedding_dim = 128 }', 80, 3),
     "resnet, gray": ('{ kind = "resnet", depths = [1, 1], widths = [16, 32], embedding_dim = 64 }', 48, 1),
 }
 

@@ -41,28 +41,17 @@ pub enum FolderError {
 
 /// Finds identities in a folder: `NAME/1.jpg`, `NAME/2.jpg`, and `NAME.jpg`.
 ///
-/// Both layouts may be mixed; a folder and a picture of the same name are one identity. Other files and
-/// hidden ones are passed over. Identities and pictures come in the order of their names, in which
+/// Both layouts may be mixed; a folder and a picture of the same name are one identity. A folder that holds
+/// no picture, but folders that do, is a group of identities: `GROUP/NAME/1.jpg` is of `GROUP/NAME`. Other
+/// files and hidden ones are passed over. Identities and pictures come in the order of their names, in which
 /// numbers count as numbers: `2.jpg` before `10.jpg`.
 ///
 /// # Errors
 ///
 /// Fails if the folder cannot be read or holds no picture.
 pub fn find_identities(root: &Path) -> Result<Vec<IdentityFolder>, FolderError> {
-    let mut identities = BTreeMap::<String, Vec<PathBuf>>::new();
-    for path in entries(root)? {
-        if path.is_dir() {
-            let name = file_name(&path);
-            let pictures = entries(&path)?.into_iter().filter(|path| is_picture(path));
-            let pictures: Vec<PathBuf> = pictures.collect();
-            if !pictures.is_empty() {
-                identities.entry(name).or_default().extend(pictures);
-            }
-        } else if is_picture(&path) {
-            let stem = path.file_stem().map(|it| it.to_string_lossy().into_owned());
-            identities.entry(stem.unwrap_or_default()).or_default().push(path);
-        }
-    }
+    let mut identities = BTreeMap::new();
+    collect_identities(root, "", &mut identities)?;
     if identities.is_empty() {
         return Err(FolderError::Empty { path: root.to_owned() });
     }
@@ -70,6 +59,31 @@ pub fn find_identities(root: &Path) -> Result<Vec<IdentityFolder>, FolderError> 
         identities.into_iter().map(|(name, pictures)| IdentityFolder { name, pictures }).collect();
     identities.sort_by_cached_key(|identity| natural_key(&identity.name));
     Ok(identities)
+}
+
+fn collect_identities(
+    folder: &Path,
+    group: &str,
+    identities: &mut BTreeMap<String, Vec<PathBuf>>,
+) -> Result<(), FolderError> {
+    for path in entries(folder)? {
+        if path.is_dir() {
+            let name = format!("{group}{}", file_name(&path));
+            let pictures = entries(&path)?.into_iter().filter(|path| is_picture(path));
+            let pictures: Vec<PathBuf> = pictures.collect();
+            if !pictures.is_empty() {
+                identities.entry(name).or_default().extend(pictures);
+            } else if !path.is_symlink() {
+                // A link to a folder may lead back to where it lies.
+                collect_identities(&path, &format!("{name}/"), identities)?;
+            }
+        } else if is_picture(&path) {
+            let stem = path.file_stem().map(|it| it.to_string_lossy().into_owned());
+            let name = format!("{group}{}", stem.unwrap_or_default());
+            identities.entry(name).or_default().push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Finds all pictures in a folder and the folders in it; a single picture is a list of one.
@@ -184,6 +198,14 @@ mod tests {
     #[test]
     fn a_folder_and_a_picture_of_one_name_are_one_identity() {
         check(&["Ann/1.jpg", "Ann.jpg"], &[("Ann", &["1.jpg", "Ann.jpg"])]);
+    }
+
+    #[test]
+    fn a_folder_of_folders_is_a_group() {
+        check(
+            &["dogs/rex/1.jpg", "dogs/wolf/deep/1.jpg", "Ann/1.jpg", "Ann/old/2.jpg"],
+            &[("Ann", &["1.jpg"]), ("dogs/rex", &["1.jpg"]), ("dogs/wolf/deep", &["1.jpg"])],
+        );
     }
 
     #[test]

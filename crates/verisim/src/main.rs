@@ -3,6 +3,7 @@
 mod chips;
 mod cli;
 mod commands;
+mod comparison;
 mod dataset;
 mod demo;
 mod evaluation;

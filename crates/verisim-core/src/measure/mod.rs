@@ -10,6 +10,8 @@
 //! - [`Spread`]: distances within and between identities, their ratio, and misplaced samples.
 //! - [`Clusters`]: NMI and AMI of clusters and identities.
 //! - [`folded_accuracy`]: accuracy over folds, as LFW defines it.
+//! - [`mean_of_repetitions`], [`sign_flip_test`] and [`holm`]: whether one model is better than
+//!   another.
 //! - [`Bootstrap`]: the 95 % interval of any of them, over identities.
 //!
 //! A score is a similarity, the plain cosine in `[-1, 1]`, and matches if `score >= threshold`. An
@@ -44,6 +46,7 @@ mod folds;
 mod histogram;
 mod identification;
 mod interval;
+mod paired;
 mod ranks;
 mod relevance;
 mod retrieval;
@@ -58,8 +61,9 @@ pub use folds::{FoldAccuracy, FoldedAccuracy, FoldedComparison, InvalidFolds, fo
 pub use histogram::ScoreHistogram;
 pub use identification::{FiguresAtFpir, Identification, IdentificationPoint, InvalidSearches};
 pub use interval::{Bootstrap, Estimate, error_rate_bound_without_errors};
+pub use paired::{holm, mean_of_repetitions, sign_flip_test};
 pub use relevance::{Hierarchy, Relation, Relevance, SameLabel, SharedLabel};
-pub use retrieval::{Retrieval, RetrievalAtK, RetrievalFigures};
+pub use retrieval::{IdentityRetrieval, Retrieval, RetrievalAtK, RetrievalFigures};
 pub use roc::EqualErrorRate;
 pub use search::{LabeledGallery, SearchOutcome};
 pub use spread::{Between, IdentitySpread, Spread, SpreadFigures, Within};

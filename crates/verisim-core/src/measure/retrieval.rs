@@ -67,6 +67,17 @@ pub struct RetrievalFigures<T> {
     pub mrr: T,
 }
 
+/// What the probes of one identity found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IdentityRetrieval {
+    /// The identity.
+    pub label: u64,
+    /// Number of its probes that have something to find, 1 or more.
+    pub n_probes: usize,
+    /// Means over these.
+    pub figures: RetrievalFigures<f64>,
+}
+
 /// The measures of retrieval among the `k` nearest references.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetrievalAtK<T> {
@@ -184,6 +195,26 @@ impl Retrieval {
     /// The figures of the set; `None` if no probe has anything to find.
     pub fn figures(&self) -> Option<RetrievalFigures<f64>> {
         self.mean(&self.once(), |probe| probe.figures).map(RetrievalFigures::from_array)
+    }
+
+    /// The figures of each identity that has probes with something to find, by ascending label.
+    ///
+    /// Weighted by the numbers of probes, their mean is that of the set.
+    pub fn by_identity(&self) -> Vec<IdentityRetrieval> {
+        let mut sums = vec![(0, [0.0; 5]); self.identities.len()];
+        for probe in &self.probes {
+            let (n_probes, sum) = &mut sums[probe.identity];
+            *n_probes += 1;
+            sum.iter_mut().zip(probe.figures).for_each(|(sum, figure)| *sum += figure);
+        }
+        let labeled = self.identities.labels().iter().zip(sums);
+        let found = labeled.filter(|(_, (n_probes, _))| *n_probes > 0);
+        let mean = |(&label, (n_probes, sum)): (&u64, (usize, [f64; 5]))| IdentityRetrieval {
+            label,
+            n_probes,
+            figures: RetrievalFigures::from_array(sum.map(|sum| sum / n_probes as f64)),
+        };
+        found.map(mean).collect()
     }
 
     /// The figures of the set at each number of references that was asked for, in that order;

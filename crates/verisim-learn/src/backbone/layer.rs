@@ -7,7 +7,7 @@ use super::weights::WeightSource;
 use crate::export::graph::{ConvNode, Graph, Value};
 use crate::ops;
 
-/// Added to a variance before its square root is taken; PyTorch's default.
+/// PyTorch's default of what is added to a variance.
 const EPSILON: f64 = 1e-5;
 /// Weight of a batch in the running statistics; PyTorch's default.
 const MOMENTUM: f64 = 0.1;
@@ -23,8 +23,8 @@ pub(crate) struct ConvSpec {
     pub(crate) kernel: [usize; 2],
     /// Step between windows.
     pub(crate) stride: usize,
-    /// Zeros on every side.
-    pub(crate) padding: usize,
+    /// Zeros above and below, left and right.
+    pub(crate) padding: [usize; 2],
     /// Whether every channel has a window of its own.
     pub(crate) is_depthwise: bool,
 }
@@ -33,13 +33,13 @@ impl ConvSpec {
     /// A window of 3 x 3 that keeps the size at stride 1.
     pub(crate) fn three(c_in: usize, c_out: usize, stride: usize) -> Self {
         let channels = [c_in, c_out];
-        Self { channels, kernel: [3, 3], stride, padding: 1, is_depthwise: false }
+        Self { channels, kernel: [3, 3], stride, padding: [1, 1], is_depthwise: false }
     }
 
     /// A window of one pixel.
     pub(crate) fn point(c_in: usize, c_out: usize, stride: usize) -> Self {
         let channels = [c_in, c_out];
-        Self { channels, kernel: [1, 1], stride, padding: 0, is_depthwise: false }
+        Self { channels, kernel: [1, 1], stride, padding: [0, 0], is_depthwise: false }
     }
 
     /// One 3 x 3 window a channel.
@@ -50,7 +50,7 @@ impl ConvSpec {
     /// One window a channel that covers the whole picture, leaving a single pixel.
     pub(crate) fn global_depthwise(channels: usize, size: [usize; 2]) -> Self {
         let channels = [channels; 2];
-        Self { channels, kernel: size, stride: 1, padding: 0, is_depthwise: true }
+        Self { channels, kernel: size, stride: 1, padding: [0, 0], is_depthwise: true }
     }
 }
 
@@ -59,7 +59,7 @@ impl ConvSpec {
 pub(crate) struct Conv {
     weight: Param<Tensor<4>>, // [c_out, c_in or 1, k_height, k_width]
     stride: usize,
-    padding: usize,
+    padding: [usize; 2],
     is_depthwise: bool,
 }
 
@@ -79,14 +79,18 @@ impl Conv {
         }
     }
 
+    /// Channels of the output.
+    pub(crate) fn channels(&self) -> usize {
+        self.weight.dims()[0]
+    }
+
     pub(crate) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let conv = if self.is_depthwise { ops::depthwise_conv2d } else { ops::conv2d };
         conv(input, self.weight.val(), self.stride, self.padding)
     }
 
-    /// Writes the convolution with `norm` folded into it.
-    fn export(&self, norm: &Norm, graph: &mut Graph, input: Value) -> Value {
-        let affine = norm.affine();
+    /// Writes the convolution with what follows it folded in.
+    pub(crate) fn export(&self, affine: Affine, graph: &mut Graph, input: Value) -> Value {
         let shape = self.weight.dims();
         let mut weight = host(self.weight.val());
         for (window, scale) in
@@ -109,6 +113,8 @@ pub(crate) struct Norm {
     beta: Param<Tensor<1>>,
     mean: RunningState<Tensor<1>>,
     variance: RunningState<Tensor<1>>,
+    /// Added to a variance before its square root is taken.
+    epsilon: f64,
 }
 
 /// A normalization by fixed statistics: `x * scale + shift`.
@@ -117,14 +123,26 @@ pub(crate) struct Affine {
     pub(crate) shift: Vec<f32>,
 }
 
+impl Affine {
+    /// One that changes nothing.
+    pub(crate) fn identity(channels: usize) -> Self {
+        Self { scale: vec![1.0; channels], shift: vec![0.0; channels] }
+    }
+}
+
 impl Norm {
     pub(crate) fn new(channels: usize, weights: &mut WeightSource) -> Self {
+        Self::with_epsilon(channels, EPSILON, weights)
+    }
+
+    pub(crate) fn with_epsilon(channels: usize, epsilon: f64, weights: &mut WeightSource) -> Self {
         let device = weights.device().clone();
         Self {
             gamma: weights.constant([channels], 1.0),
             beta: weights.constant([channels], 0.0),
             mean: RunningState::new(Tensor::zeros([channels], &device)),
             variance: RunningState::new(Tensor::ones([channels], &device)),
+            epsilon,
         }
     }
 
@@ -137,7 +155,7 @@ impl Norm {
 
     fn by_batch<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let n_values = input.shape().num_elements() / input.dims()[1];
-        let batch = ops::batch_norm(input, self.gamma.val(), self.beta.val(), EPSILON);
+        let batch = ops::batch_norm(input, self.gamma.val(), self.beta.val(), self.epsilon);
         // As in PyTorch, the running variance is the unbiased one; Burn's is not.
         let unbiased = n_values as f64 / (n_values as f64 - 1.0).max(1.0);
         let blend = |running: &RunningState<Tensor<1>>, batch: Tensor<1>| {
@@ -150,7 +168,7 @@ impl Norm {
     }
 
     fn by_statistics<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let scale = self.gamma.val() / (self.variance.value_sync() + EPSILON).sqrt();
+        let scale = self.gamma.val() / (self.variance.value_sync() + self.epsilon).sqrt();
         let shift = self.beta.val() - self.mean.value_sync() * scale.clone();
         let mut shape = [1; D];
         shape[1] = scale.dims()[0];
@@ -161,7 +179,7 @@ impl Norm {
     pub(crate) fn affine(&self) -> Affine {
         let (gamma, beta) = (host(self.gamma.val()), host(self.beta.val()));
         let (mean, variance) = (host(self.mean.value_sync()), host(self.variance.value_sync()));
-        let inverse = |variance: f32| (1.0 / (f64::from(variance) + EPSILON).sqrt()) as f32;
+        let inverse = |variance: f32| (1.0 / (f64::from(variance) + self.epsilon).sqrt()) as f32;
         let scale: Vec<f32> =
             gamma.iter().zip(variance).map(|(gamma, variance)| gamma * inverse(variance)).collect();
         let centers = mean.iter().zip(&scale).map(|(mean, scale)| mean * scale);
@@ -207,7 +225,7 @@ impl ConvNorm {
 
     /// Writes one convolution, and one PReLU if there is an activation.
     pub(crate) fn export(&self, graph: &mut Graph, input: Value) -> Value {
-        let output = self.conv.export(&self.norm, graph, input);
+        let output = self.conv.export(self.norm.affine(), graph, input);
         match &self.slopes {
             Some(slopes) => graph.prelu(output, host(slopes.val())),
             None => output,
@@ -224,10 +242,18 @@ pub(crate) struct LinearNorm {
 
 impl LinearNorm {
     pub(crate) fn new(n_inputs: usize, n_outputs: usize, weights: &mut WeightSource) -> Self {
+        Self::with_epsilon([n_inputs, n_outputs], EPSILON, weights)
+    }
+
+    pub(crate) fn with_epsilon(
+        [n_inputs, n_outputs]: [usize; 2],
+        epsilon: f64,
+        weights: &mut WeightSource,
+    ) -> Self {
         let deviation = (1.0 / n_inputs as f32).sqrt();
         Self {
             weight: weights.normal([n_inputs, n_outputs], deviation),
-            norm: Norm::new(n_outputs, weights),
+            norm: Norm::with_epsilon(n_outputs, epsilon, weights),
         }
     }
 
@@ -259,6 +285,32 @@ impl LinearNorm {
             *bias = *bias * scale + shift;
         }
         graph.linear(input, weight, [n_inputs, n_outputs], bias)
+    }
+}
+
+/// Fully connected layer.
+#[derive(Module, Debug)]
+pub(crate) struct Linear {
+    weight: Param<Tensor<2>>, // [inputs, outputs]
+    bias: Param<Tensor<1>>,   // [outputs]
+}
+
+impl Linear {
+    pub(crate) fn new(n_inputs: usize, n_outputs: usize, weights: &mut WeightSource) -> Self {
+        let deviation = (1.0 / n_inputs as f32).sqrt();
+        Self {
+            weight: weights.normal([n_inputs, n_outputs], deviation),
+            bias: weights.constant([n_outputs], 0.0),
+        }
+    }
+
+    pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        input.matmul(self.weight.val()) + self.bias.val().unsqueeze()
+    }
+
+    pub(crate) fn export(&self, graph: &mut Graph, input: Value) -> Value {
+        let shape = self.weight.dims();
+        graph.linear(input, host(self.weight.val()), shape, host(self.bias.val()))
     }
 }
 

@@ -1,8 +1,14 @@
 //! Networks that turn pictures into features; they know no loss and no data.
 
 mod dropout;
+mod inception;
+mod inception_resnet;
 pub(crate) mod layer;
 mod mobilefacenet;
+mod pool;
+#[cfg(test)]
+mod pytorch_tests;
+mod rectified;
 mod resnet;
 #[cfg(test)]
 mod tests;
@@ -15,6 +21,8 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 pub use self::dropout::Dropout;
+pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTable};
+pub use self::inception_resnet::{InceptionResNet, InceptionResNetConfig};
 pub use self::mobilefacenet::{MobileFaceNet, MobileFaceNetConfig};
 pub use self::resnet::{ResNet, ResNetConfig};
 pub use self::weights::WeightSource;
@@ -77,6 +85,11 @@ pub enum BackboneConfig {
     ResNet(ResNetConfig),
     /// MobileFaceNet.
     MobileFaceNet(MobileFaceNetConfig),
+    /// `FaceNet`'s Inception.
+    Inception(InceptionConfig),
+    /// Inception-ResNet-v1, whose public weights many use.
+    #[serde(rename = "inception-resnet")]
+    InceptionResNet(InceptionResNetConfig),
 }
 
 impl BackboneConfig {
@@ -93,6 +106,10 @@ impl BackboneConfig {
         Ok(match self {
             Self::ResNet(config) => Backbone::ResNet(config.init(input, weights)?),
             Self::MobileFaceNet(config) => Backbone::MobileFaceNet(config.init(input, weights)?),
+            Self::Inception(config) => Backbone::Inception(config.init(input, weights)?),
+            Self::InceptionResNet(config) => {
+                Backbone::InceptionResNet(config.init(input, weights)?)
+            }
         })
     }
 
@@ -105,6 +122,8 @@ impl BackboneConfig {
         match self {
             Self::ResNet(config) => config.check(),
             Self::MobileFaceNet(config) => config.check(),
+            Self::Inception(config) => config.check(),
+            Self::InceptionResNet(config) => config.check(),
         }
     }
 
@@ -113,6 +132,8 @@ impl BackboneConfig {
         match self {
             Self::ResNet(config) => config.embedding_dim,
             Self::MobileFaceNet(config) => config.embedding_dim,
+            Self::Inception(config) => config.embedding_dim,
+            Self::InceptionResNet(config) => config.embedding_dim,
         }
     }
 }
@@ -128,6 +149,10 @@ pub enum Backbone {
     ResNet(ResNet),
     /// MobileFaceNet.
     MobileFaceNet(MobileFaceNet),
+    /// `FaceNet`'s Inception.
+    Inception(Inception),
+    /// Inception-ResNet-v1.
+    InceptionResNet(InceptionResNet),
 }
 
 impl Backbone {
@@ -141,6 +166,8 @@ impl Backbone {
         match self {
             Self::ResNet(network) => network.forward(images, dropout),
             Self::MobileFaceNet(network) => network.forward(images),
+            Self::Inception(network) => network.forward(images),
+            Self::InceptionResNet(network) => network.forward(images, dropout),
         }
     }
 
@@ -158,6 +185,8 @@ impl Backbone {
         let features = match self {
             Self::ResNet(network) => network.export(graph, images),
             Self::MobileFaceNet(network) => network.export(graph, images),
+            Self::Inception(network) => network.export(graph, images),
+            Self::InceptionResNet(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)
     }

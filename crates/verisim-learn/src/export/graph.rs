@@ -27,7 +27,8 @@ pub(crate) struct ConvNode {
     pub(crate) shape: [usize; 4],
     pub(crate) bias: Vec<f32>,
     pub(crate) stride: usize,
-    pub(crate) padding: usize,
+    /// Above and below, left and right.
+    pub(crate) padding: [usize; 2],
     pub(crate) groups: usize,
 }
 
@@ -48,7 +49,7 @@ impl Graph {
             ints("dilations", &[1, 1]),
             int("group", groups),
             ints("kernel_shape", &shape[2..]),
-            ints("pads", &[padding; 4]),
+            ints("pads", &[padding[0], padding[1], padding[0], padding[1]]),
             ints("strides", &[stride; 2]),
         ];
         let weights = [("weight", weight, shape.to_vec()), ("bias", bias, vec![shape[0]])];
@@ -76,6 +77,42 @@ impl Graph {
 
     pub(crate) fn add(&mut self, a: Value, b: Value) -> Value {
         self.node("Add", &[a, b], [], Vec::new())
+    }
+
+    pub(crate) fn relu(&mut self, input: Value) -> Value {
+        self.node("Relu", &[input], [], Vec::new())
+    }
+
+    pub(crate) fn multiply(&mut self, a: Value, b: Value) -> Value {
+        self.node("Mul", &[a, b], [], Vec::new())
+    }
+
+    pub(crate) fn divide(&mut self, a: Value, b: Value) -> Value {
+        self.node("Div", &[a, b], [], Vec::new())
+    }
+
+    pub(crate) fn sqrt(&mut self, input: Value) -> Value {
+        self.node("Sqrt", &[input], [], Vec::new())
+    }
+
+    /// Largest value of windows of 3 x 3, with so many pixels around that are passed over.
+    pub(crate) fn max_pool_three(&mut self, input: Value, stride: usize, padding: usize) -> Value {
+        let attributes = vec![
+            ints("kernel_shape", &[3, 3]),
+            ints("pads", &[padding; 4]),
+            ints("strides", &[stride; 2]),
+        ];
+        self.node("MaxPool", &[input], [], attributes)
+    }
+
+    /// Mean of every channel: `[batch, channels, 1, 1]`.
+    pub(crate) fn global_average(&mut self, input: Value) -> Value {
+        self.node("GlobalAveragePool", &[input], [], Vec::new())
+    }
+
+    /// One after the other along the channels.
+    pub(crate) fn concat(&mut self, inputs: &[Value]) -> Value {
+        self.node("Concat", inputs, [], vec![int("axis", 1)])
     }
 
     /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.

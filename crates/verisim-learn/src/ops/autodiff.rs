@@ -124,7 +124,7 @@ impl<B: NetOps + NetGradients, C: CheckpointStrategy> NetOps for Autodiff<B, C> 
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
-        padding: usize,
+        padding: [usize; 2],
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), weight.node()];
         let (input, weight) = (input.into_primitive(), weight.into_primitive());
@@ -141,7 +141,7 @@ impl<B: NetOps + NetGradients, C: CheckpointStrategy> NetOps for Autodiff<B, C> 
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
-        padding: usize,
+        padding: [usize; 2],
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), weight.node()];
         let (input, weight) = (input.into_primitive(), weight.into_primitive());

@@ -63,7 +63,7 @@ pub(super) trait NetGradients: Backend {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     pub(super) stride: usize,
-    pub(super) padding: usize,
+    pub(super) padding: [usize; 2],
 }
 
 impl Geometry {
@@ -87,7 +87,7 @@ impl NetOps for Flex {
         input: FlexTensor,
         weight: FlexTensor,
         stride: usize,
-        padding: usize,
+        padding: [usize; 2],
     ) -> FlexTensor {
         let shape = Geometry { stride, padding }.shape(&input, &weight);
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
@@ -105,7 +105,7 @@ impl NetOps for Flex {
         input: FlexTensor,
         weight: FlexTensor,
         stride: usize,
-        padding: usize,
+        padding: [usize; 2],
     ) -> FlexTensor {
         let shape = Geometry { stride, padding }.shape(&input, &weight);
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());

@@ -25,14 +25,14 @@ pub(crate) trait NetOps: Backend {
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
-        padding: usize,
+        padding: [usize; 2],
     ) -> FloatTensor<Self>;
 
     fn net_depthwise(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
-        padding: usize,
+        padding: [usize; 2],
     ) -> FloatTensor<Self>;
 
     fn net_prelu(input: FloatTensor<Self>, slopes: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -71,10 +71,10 @@ pub(crate) fn conv2d(
     input: Tensor<4>,
     weight: Tensor<4>,
     stride: usize,
-    padding: usize,
+    padding: [usize; 2],
 ) -> Tensor<4> {
     if !is_flex(&input.device()) {
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+        let options = ConvOptions::new([stride; 2], padding, [1; 2], 1);
         return burn_conv2d(input, weight, None, options);
     }
     let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
@@ -92,11 +92,11 @@ pub(crate) fn depthwise_conv2d(
     input: Tensor<4>,
     weight: Tensor<4>,
     stride: usize,
-    padding: usize,
+    padding: [usize; 2],
 ) -> Tensor<4> {
     if !is_flex(&input.device()) {
         let channels = weight.dims()[0];
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], channels);
+        let options = ConvOptions::new([stride; 2], padding, [1; 2], channels);
         return burn_conv2d(input, weight, None, options);
     }
     let (input, weight) = (input.into_dispatch(), weight.into_dispatch());

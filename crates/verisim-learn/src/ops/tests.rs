@@ -54,7 +54,7 @@ fn compare(found: [Vec<f32>; 3], expected: [Vec<f32>; 3]) {
 fn check_conv(input: [usize; 4], weight: [usize; 4], stride: usize, padding: usize) {
     let options = || ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
     compare(
-        run(input, weight, |input, weight| conv2d(input, weight, stride, padding)),
+        run(input, weight, |input, weight| conv2d(input, weight, stride, [padding; 2])),
         run(input, weight, |input, weight| burn_conv2d(input, weight, None, options())),
     );
 }
@@ -72,7 +72,9 @@ fn depthwise_convolutions_agree_with_burn() {
         let options = || ConvOptions::new([stride; 2], [padding; 2], [1; 2], 6);
         let (input, weight) = ([2, 6, 9, 7], [6, 1, kernel, kernel]);
         compare(
-            run(input, weight, |input, weight| depthwise_conv2d(input, weight, stride, padding)),
+            run(input, weight, |input, weight| {
+                depthwise_conv2d(input, weight, stride, [padding; 2])
+            }),
             run(input, weight, |input, weight| burn_conv2d(input, weight, None, options())),
         );
     }
@@ -128,12 +130,12 @@ fn batch_statistics_are_those_of_the_batch() {
 fn a_frozen_input_or_weight_gets_no_gradient_and_harms_none() {
     let (input, weight) = (random([1, 16, 6, 6], 1), random([16, 16, 3, 3], 2));
     let frozen = |tensor: &Tensor<4>| tensor.clone().detach();
-    let full = conv2d(input.clone(), weight.clone(), 1, 1).sum().backward();
-    let only_weight = conv2d(frozen(&input), weight.clone(), 1, 1).sum().backward();
+    let full = conv2d(input.clone(), weight.clone(), 1, [1, 1]).sum().backward();
+    let only_weight = conv2d(frozen(&input), weight.clone(), 1, [1, 1]).sum().backward();
     assert!(input.grad(&only_weight).is_none());
     let [found, expected] = [&only_weight, &full].map(|it| host(weight.grad(it).unwrap()));
     assert_close("weight gradient", &found, &expected);
-    let only_input = conv2d(input.clone(), frozen(&weight), 1, 1).sum().backward();
+    let only_input = conv2d(input.clone(), frozen(&weight), 1, [1, 1]).sum().backward();
     assert!(weight.grad(&only_input).is_none());
     let [found, expected] = [&only_input, &full].map(|it| host(input.grad(it).unwrap()));
     assert_close("input gradient", &found, &expected);
@@ -143,6 +145,6 @@ fn a_frozen_input_or_weight_gets_no_gradient_and_harms_none() {
 fn the_kernels_run_on_the_cpu_with_and_without_derivatives() {
     assert!(is_flex(&Device::flex()) && is_flex(&device()));
     let (input, weight) = (random([1, 3, 5, 5], 1), random([4, 3, 3, 3], 2));
-    let plain = conv2d(input.clone().inner(), weight.clone().inner(), 1, 1);
-    assert_eq!(host(plain), host(conv2d(input, weight, 1, 1)));
+    let plain = conv2d(input.clone().inner(), weight.clone().inner(), 1, [1, 1]);
+    assert_eq!(host(plain), host(conv2d(input, weight, 1, [1, 1])));
 }

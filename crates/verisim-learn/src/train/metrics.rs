@@ -1,7 +1,8 @@
-//! What a run writes down: one JSON line a step and an epoch.
+//! What a run writes down: one JSON line a step and an epoch, and one before and after.
 
 use serde::{Deserialize, Serialize};
 
+use super::spread::SpreadRecord;
 use super::validation::ValidationFigures;
 
 /// One optimizer step.
@@ -42,6 +43,8 @@ pub enum Record {
     Step(StepRecord),
     /// The end of an epoch.
     Epoch(EpochRecord),
+    /// How far identities spread before the first step, and after the last.
+    Spread(SpreadRecord),
 }
 
 impl Record {
@@ -50,6 +53,7 @@ impl Record {
         match self {
             Self::Step(record) => record.step < step,
             Self::Epoch(record) => record.epoch < epoch,
+            Self::Spread(record) => record.step < step,
         }
     }
 }

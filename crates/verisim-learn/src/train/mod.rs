@@ -13,6 +13,7 @@ mod movement;
 pub mod optimizer;
 pub mod recipe;
 pub mod schedule;
+pub mod spread;
 #[cfg(test)]
 mod tests;
 pub mod trainer;
@@ -25,5 +26,6 @@ pub use self::metrics::{EpochRecord, StepRecord};
 pub use self::optimizer::OptimizerConfig;
 pub use self::recipe::{InvalidRecipe, Recipe};
 pub use self::schedule::ScheduleConfig;
+pub use self::spread::SpreadRecord;
 pub use self::trainer::{Observer, Trained, Trainer};
-pub use self::validation::{ValidationFigures, embed_chips};
+pub use self::validation::{ValidationFigures, embed_chips, feature_chips};

@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::optim::{AdaGradConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,15 @@ pub enum OptimizerConfig {
         #[serde(default)]
         weight_decay: f64,
     },
+    /// Steps divided by the root of the sum of all squared gradients so far; Duchi et al. 2011, as
+    /// `FaceNet` was trained.
+    AdaGrad {
+        /// Full learning rate.
+        lr: f64,
+        /// Pull of the weights towards 0.
+        #[serde(default)]
+        weight_decay: f64,
+    },
 }
 
 fn momentum() -> f64 {
@@ -46,13 +55,15 @@ impl OptimizerConfig {
     /// Full learning rate.
     pub fn lr(&self) -> f64 {
         match *self {
-            Self::Sgd { lr, .. } | Self::AdamW { lr, .. } => lr,
+            Self::Sgd { lr, .. } | Self::AdamW { lr, .. } | Self::AdaGrad { lr, .. } => lr,
         }
     }
 
     /// What is wrong with it, if anything: parameter, value, expectation.
     pub(crate) fn problem(&self) -> Option<(&'static str, String, &'static str)> {
-        let (Self::Sgd { lr, weight_decay, .. } | Self::AdamW { lr, weight_decay }) = *self;
+        let (Self::Sgd { lr, weight_decay, .. }
+        | Self::AdamW { lr, weight_decay }
+        | Self::AdaGrad { lr, weight_decay }) = *self;
         if !(lr > 0.0 && lr.is_finite()) {
             return Some(("optimizer.lr", lr.to_string(), "above 0"));
         }
@@ -82,6 +93,12 @@ impl OptimizerConfig {
             Self::AdamW { weight_decay, .. } => {
                 let plain = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.0);
                 let decayed = plain.clone().with_weight_decay(weight_decay as f32);
+                decayed.init().with_group(not_decayed(), plain.build(), None)
+            }
+            Self::AdaGrad { weight_decay, .. } => {
+                let plain = AdaGradConfig::new();
+                let decay = WeightDecayConfig::new(weight_decay as f32);
+                let decayed = plain.clone().with_weight_decay(Some(decay));
                 decayed.init().with_group(not_decayed(), plain.build(), None)
             }
         }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
+use super::metrics::Record;
 use super::{
-    EpochRecord, Observer, Recipe, RunFolder, StepRecord, TrainError, Trained, Trainer, Warning,
+    EpochRecord, Observer, Recipe, RunFolder, SpreadRecord, StepRecord, TrainError, Trained,
+    Trainer, Warning,
 };
 use crate::backbone::InputSize;
 use crate::data::MemoryChips;
@@ -82,6 +84,7 @@ const RECIPE: &str = r#"
 struct Notes {
     losses: Vec<f64>,
     epochs: Vec<EpochRecord>,
+    spreads: Vec<SpreadRecord>,
     warnings: Vec<Warning>,
     kill_at: Option<usize>,
 }
@@ -98,6 +101,10 @@ impl Observer for Notes {
 
     fn on_warning(&mut self, warning: &Warning) {
         self.warnings.push(warning.clone());
+    }
+
+    fn on_spread(&mut self, record: &SpreadRecord) {
+        self.spreads.push(record.clone());
     }
 }
 
@@ -126,7 +133,32 @@ fn a_network_learns_what_separates_identities() {
     assert!(last < 0.7 * first, "the loss went from {first} to {last}");
     let auc = trained.validation.unwrap().auc;
     assert!(auc > 0.8, "AUC {auc} on unseen identities");
+    let ratios: Vec<f64> = notes.spreads.iter().map(|it| it.ratio.unwrap().value).collect();
+    assert!(ratios.len() == 2 && ratios[1] > 1.2 * ratios[0], "{ratios:?}");
     assert_eq!(notes.warnings, []);
+}
+
+#[test]
+fn identities_are_looked_at_before_the_first_step_and_after_the_last() {
+    let root = tempfile::tempdir().unwrap();
+    let looked_at = |n_validation: &str| {
+        let validation = format!("validation_identities = {n_validation}");
+        let recipe = recipe(&[("validation_identities = 3", validation.as_str())]);
+        let folder = RunFolder::create(&root.path().join(n_validation), &recipe).unwrap();
+        let mut notes = Notes::default();
+        trainer(&recipe, &stripes(12, 8)).run(Some(&folder), &mut notes).unwrap();
+        let records = folder.records().unwrap();
+        let step_of = |record: Option<&Record>| match record {
+            Some(Record::Spread(it)) => Some(it.step),
+            _ => None,
+        };
+        let ends = [records.first(), records.last()].map(step_of);
+        assert_eq!(ends, [notes.spreads.first(), notes.spreads.last()].map(|it| Some(it?.step)));
+        let facts = |it: &SpreadRecord| (it.step, it.trained_on, it.n_identities, it.n_images);
+        notes.spreads.iter().map(facts).collect::<Vec<_>>()
+    };
+    assert_eq!(looked_at("3"), [(0, false, 3, 24), (16, false, 3, 24)]);
+    assert_eq!(looked_at("0"), [(0, true, 12, 96), (24, true, 12, 96)]);
 }
 
 #[test]

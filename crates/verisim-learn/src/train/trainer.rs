@@ -15,6 +15,7 @@ use super::metrics::{EpochRecord, Record, StepRecord};
 use super::movement::relative_change;
 use super::optimizer::{clip, gradient_norm};
 use super::recipe::Recipe;
+use super::spread::{SpreadRecord, chips_of};
 use super::validation::{ValidationFigures, compare_all, embed_chips, measure};
 use crate::backbone::{Backbone, Dropout, WeightSource};
 use crate::data::batch::{Batch, BatchPlan, read_ahead};
@@ -75,6 +76,8 @@ pub trait Observer {
     fn on_epoch(&mut self, record: &EpochRecord);
     /// Something is going wrong.
     fn on_warning(&mut self, warning: &Warning);
+    /// The network was looked at before its first step, or after its last.
+    fn on_spread(&mut self, _record: &SpreadRecord) {}
 }
 
 impl Trainer {
@@ -191,6 +194,9 @@ impl Trainer {
         if let Some(folder) = folder {
             folder.rewind(&self.position)?;
         }
+        if self.position.step == 0 {
+            self.note_spread(folder, observer)?;
+        }
         let mut guard = Guard::default();
         while self.position.epoch < self.recipe.epochs {
             let before = self.model.backbone.clone();
@@ -216,6 +222,7 @@ impl Trainer {
                 self.save(folder, &data_digest)?;
             }
         }
+        self.note_spread(folder, observer)?;
         self.finish()
     }
 
@@ -309,11 +316,7 @@ impl Trainer {
     }
 
     fn validate(&self) -> Result<(Option<ValidationFigures>, Vec<Comparison>), TrainError> {
-        let chips: Vec<usize> = (0..)
-            .zip(self.source.labels())
-            .filter(|(_, label)| self.split.validation.binary_search(label).is_ok())
-            .map(|(chip, _)| chip)
-            .collect();
+        let chips = chips_of(&self.split.validation, self.source.as_ref());
         if chips.is_empty() {
             return Ok((None, Vec::new()));
         }
@@ -322,6 +325,21 @@ impl Trainer {
         let labels: Vec<u64> = chips.iter().map(|&chip| self.source.labels()[chip]).collect();
         let comparisons = compare_all(&embeddings, &labels);
         Ok((measure(&embeddings, &labels, &comparisons), comparisons))
+    }
+
+    fn note_spread(
+        &self,
+        folder: Option<&RunFolder>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        let (backbone, source) = (&self.model.backbone, self.source.as_ref());
+        let step = self.position.step;
+        let record = SpreadRecord::of(backbone, source, &self.split, &self.device, step)?;
+        observer.on_spread(&record);
+        if let Some(folder) = folder {
+            folder.append(&Record::Spread(record))?;
+        }
+        Ok(())
     }
 
     fn warn_about_data(&self, observer: &mut dyn Observer) {

@@ -8,7 +8,7 @@ use verisim_core::measure::{Comparison, Retrieval, Verification};
 use verisim_core::protocol::all_pairs;
 use verisim_core::{Embedding, InvalidEmbedding};
 
-use crate::backbone::Backbone;
+use crate::backbone::{Backbone, Dropout};
 use crate::data::batch::read_plain;
 use crate::data::{ChipSource, UnreadableChip};
 
@@ -69,23 +69,50 @@ pub fn embed_chips(
     chips: &[usize],
     device: &Device,
 ) -> Result<Vec<Embedding>, EmbedError> {
+    let rows = rows(backbone, source, chips, device, Backbone::embed)?;
+    let embedding = |(row, &index): (Vec<f32>, &usize)| {
+        Embedding::new(row).map_err(|reason| EmbedError::Embedding { index, reason })
+    };
+    rows.into_iter().zip(chips).map(embedding).collect()
+}
+
+/// Features of chips of a source, of whatever length the network gives them, in the order given.
+///
+/// # Errors
+///
+/// Fails if a chip cannot be read.
+pub fn feature_chips(
+    backbone: &Backbone,
+    source: &dyn ChipSource,
+    chips: &[usize],
+    device: &Device,
+) -> Result<Vec<Vec<f32>>, UnreadableChip> {
+    let forward = |backbone: &Backbone, images| backbone.forward(images, &mut Dropout::none());
+    rows(backbone, source, chips, device, forward)
+}
+
+/// What a network makes of each chip, some at a time.
+fn rows(
+    backbone: &Backbone,
+    source: &dyn ChipSource,
+    chips: &[usize],
+    device: &Device,
+    output: impl Fn(&Backbone, Tensor<4>) -> Tensor<2>,
+) -> Result<Vec<Vec<f32>>, UnreadableChip> {
     let backbone = backbone.valid();
     let device = device.clone().inner();
     let size = source.size();
-    let mut embeddings = Vec::with_capacity(chips.len());
+    let mut rows = Vec::with_capacity(chips.len());
     for positions in chips.chunks(BATCH) {
         let batch = read_plain(source, positions)?;
         let shape = [positions.len(), size.channels, size.height, size.width];
         let images = Tensor::<4>::from_data(TensorData::new(batch.pixels, shape), &device);
-        let rows = backbone.embed(images);
-        let dim = rows.dims()[1];
-        let values: Vec<f32> = rows.into_data().iter::<f32>().collect();
-        for (row, &index) in values.chunks_exact(dim).zip(positions) {
-            let embedding = Embedding::new(row.to_vec());
-            embeddings.push(embedding.map_err(|reason| EmbedError::Embedding { index, reason })?);
-        }
+        let found = output(&backbone, images);
+        let dim = found.dims()[1];
+        let values: Vec<f32> = found.into_data().iter::<f32>().collect();
+        rows.extend(values.chunks_exact(dim).map(<[f32]>::to_vec));
     }
-    Ok(embeddings)
+    Ok(rows)
 }
 
 /// The comparisons of embeddings that a validation is made of: all mated pairs, and all non-mated ones

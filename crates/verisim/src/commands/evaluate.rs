@@ -17,8 +17,8 @@ use crate::whole_file;
 
 /// Measure a model on a folder of faces, or embeddings made anywhere
 ///
-/// Verification (AUC, EER, TAR at fixed FMR), identification (closed and open set) and retrieval, with
-/// 95 % intervals by bootstrap over identities. With pairs: accuracy over folds as in LFW.
+/// Verification (AUC, EER, TAR at fixed FMR), identification (closed and open set), retrieval, spread and
+/// clusters, with 95 % intervals by bootstrap over identities. With pairs: accuracy over folds as in LFW.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,15 +1,11 @@
 //! `verisim export`: the newest checkpoint of a run as an ONNX model.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-
-use anyhow::bail;
-use verisim_learn::train::{RunFolder, Trainer};
 
 use super::Outcome;
 use crate::output::Printer;
 use crate::training::model_file;
-use crate::training::run_info::RunInfo;
+use crate::training::opened::OpenedRun;
 
 /// Write the network of a run as an ONNX model, with its card inside
 ///
@@ -28,14 +24,8 @@ pub(crate) struct ExportArgs {
 
 /// Runs the command.
 pub(crate) fn export(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let (folder, recipe) = RunFolder::open(&args.run)?;
-    let info = RunInfo::read(&folder)?;
-    let Some(checkpoint) = folder.newest()? else {
-        bail!("{} has no checkpoint yet; go on with verisim train --resume", args.run.display());
-    };
-    let source = info.data.load(recipe.input, printer)?;
-    let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &info.device()?.open()?)?;
-    let trainer = trainer.resume(checkpoint, &folder)?;
+    let OpenedRun { recipe, info, source, trainer } =
+        OpenedRun::at_newest_checkpoint(&args.run, printer)?;
     let (n_identities, n_images) = (trainer.split().train.len(), trainer.n_chips());
     let facts = model_file::facts(&recipe, &info, source.as_ref(), n_identities, n_images)?;
     let trained = trainer.finish()?;

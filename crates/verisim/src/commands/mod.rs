@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 mod bench_data;
+pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod embed;
@@ -12,6 +13,7 @@ pub(crate) mod forget;
 pub(crate) mod gallery;
 pub(crate) mod identify;
 pub(crate) mod load;
+pub(crate) mod map;
 pub(crate) mod models;
 pub(crate) mod synth;
 pub(crate) mod train;
@@ -46,6 +48,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::demo(&args, printer),
         Command::Train(args) => train::train(&args, printer),
         Command::Evaluate(args) => evaluate::evaluate(&args, printer),
+        Command::Compare(args) => compare::compare(&args, printer),
         Command::Export(args) => export::export(&args, printer),
         Command::Embed(args) => embed::embed(&args, printer),
         Command::Verify(args) => verify::verify(&args, printer),
@@ -53,6 +56,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Identify(args) => identify::identify(&args, printer),
         Command::Forget(args) => forget::forget(&args, printer),
         Command::Gallery(command) => gallery::gallery(&command, printer),
+        Command::Map(args) => map::map(&args, printer),
         Command::Models(command) => models::models(&command, printer),
         Command::Synth(args) => synth::synth(&args, printer),
         Command::Data(command) => data::data(&command, printer),

@@ -1,6 +1,7 @@
 //! Measuring embeddings of known identities: one place for every command that evaluates.
 
 mod hardest;
+mod kmeans;
 mod page;
 mod samples;
 mod show;
@@ -18,6 +19,7 @@ use verisim_face::Picture;
 
 use crate::dataset::FaceSet;
 
+use self::kmeans::Clustering;
 pub(crate) use self::page::{Operating, add_verification};
 pub(crate) use self::samples::{Failure, Samples};
 pub(crate) use self::show::Row;
@@ -47,7 +49,7 @@ pub(crate) struct Demand {
 }
 
 /// What an evaluation rests on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Basis {
     /// What made the embeddings.
     pub(crate) model: String,
@@ -91,6 +93,7 @@ pub(crate) struct Evaluation {
     pub(crate) open_set: Option<SearchFigures>,
     pub(crate) retrieval: Option<RetrievalFigures<Estimate>>,
     pub(crate) spread: Option<SpreadFigures<Option<Estimate>>>,
+    pub(crate) clustering: Option<Clustering>,
 }
 
 /// Figures of identification.
@@ -153,6 +156,7 @@ pub(crate) fn evaluate(
             .as_ref()
             .filter(|_| searches)
             .map(|it| Spread::new(&it.embeddings, &it.labels).estimates(&bootstrap)),
+        clustering: whole.as_ref().filter(|_| searches).map(|it| Clustering::of(it, &bootstrap)),
         failures: samples.failures,
         names: samples.names,
         set: samples.set,

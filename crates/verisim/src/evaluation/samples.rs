@@ -73,15 +73,24 @@ impl Samples {
                 found.len()
             );
         }
-        Ok(Self {
-            names: Vec::new(),
+        Ok(Self::of_embeddings(Vec::new(), found, read))
+    }
+
+    /// Takes embeddings, none of which is missing.
+    pub(crate) fn of_embeddings(
+        names: Vec<String>,
+        labels: Vec<u64>,
+        embeddings: Vec<Embedding>,
+    ) -> Self {
+        Self {
+            names,
             set: None,
             paths: Vec::new(),
-            labels: found,
-            embeddings: read.into_iter().map(Some).collect(),
+            labels,
+            embeddings: embeddings.into_iter().map(Some).collect(),
             failures: Vec::new(),
             by_name: HashMap::new(),
-        })
+        }
     }
 
     /// Position of the picture `NAME/NAME_0001.jpg`, or of `NAME/1.jpg` as the first, and so on.

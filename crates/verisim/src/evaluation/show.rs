@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use verisim_core::measure::{Estimate, SpreadFigures, error_rate_bound_without_errors};
 
+use super::kmeans::Clustering;
 use super::{Basis, Evaluation, Failure, SearchFigures};
 
 /// A figure with its 95 % interval.
@@ -33,6 +34,8 @@ pub(crate) struct EvaluationDto<'a> {
     retrieval: Option<RetrievalDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     spread: Option<SpreadDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clusters: Option<ClustersDto>,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,6 +112,30 @@ struct SpreadDto {
     misplaced: Option<FigureDto>,
 }
 
+/// Clusters by k-means: how far they agree with the identities, or why they were not looked for.
+#[derive(Debug, Serialize)]
+struct ClustersDto {
+    n_clusters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nmi: Option<FigureDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ami: Option<FigureDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<String>,
+}
+
+impl From<&Clustering> for ClustersDto {
+    fn from(Clustering { n_clusters, figures }: &Clustering) -> Self {
+        let found = figures.as_ref().ok();
+        Self {
+            n_clusters: *n_clusters,
+            nmi: found.map(|it| it.nmi.into()),
+            ami: found.map(|it| it.ami.into()),
+            skipped: figures.as_ref().err().cloned(),
+        }
+    }
+}
+
 impl From<&SpreadFigures<Option<Estimate>>> for SpreadDto {
     fn from(spread: &SpreadFigures<Option<Estimate>>) -> Self {
         let figure = |figure: Option<Estimate>| figure.map(FigureDto::from);
@@ -168,6 +195,11 @@ impl Row {
         }
     }
 
+    fn missing(what: impl Into<String>, reason: &str) -> Self {
+        let remark = format!("skipped: {reason}");
+        Self { what: what.into(), value: "–".to_owned(), interval: String::new(), remark }
+    }
+
     fn number(what: impl Into<String>, figure: Estimate, remark: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -219,6 +251,7 @@ impl Evaluation {
                 mean_reciprocal_rank: it.mrr.into(),
             }),
             spread: self.spread.as_ref().map(Into::into),
+            clusters: self.clustering.as_ref().map(Into::into),
         }
     }
 
@@ -285,6 +318,16 @@ impl Evaluation {
             if let Some(misplaced) = spread.misplaced {
                 let remark = "nearer to the center of another identity";
                 rows.push(Row::share("misplaced", misplaced, remark));
+            }
+        }
+        if let Some(Clustering { n_clusters, figures }) = &self.clustering {
+            match figures {
+                Ok(found) => {
+                    let remark = format!("k-means into {n_clusters} clusters");
+                    rows.push(Row::number("NMI", found.nmi, remark));
+                    rows.push(Row::number("AMI", found.ami, "the same, less what chance gives"));
+                }
+                Err(reason) => rows.push(Row::missing("NMI, AMI", reason)),
             }
         }
         rows

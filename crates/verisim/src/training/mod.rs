@@ -3,5 +3,8 @@
 pub(crate) mod data;
 pub(crate) mod model_file;
 pub(crate) mod observer;
+pub(crate) mod opened;
 pub(crate) mod page;
+pub(crate) mod plane;
 pub(crate) mod run_info;
+mod spread;

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use verisim_learn::train::{EpochRecord, Observer, Recipe, RunFolder, StepRecord, Warning};
+use verisim_learn::train::{
+    EpochRecord, Observer, Recipe, RunFolder, SpreadRecord, StepRecord, Warning,
+};
 
 use crate::output::Printer;
 
@@ -128,5 +130,11 @@ impl Observer for RunObserver {
             self.warnings.push(text);
         }
         self.bar.suspend(|| self.printer.warning(warning));
+    }
+    fn on_spread(&mut self, record: &SpreadRecord) {
+        let line = super::spread::in_words(record);
+        self.log(&line);
+        self.say(&line);
+        self.last_step = Instant::now();
     }
 }

@@ -9,9 +9,10 @@ use verisim_face::model::Card;
 use verisim_learn::backbone::InputSize;
 use verisim_learn::data::ChipSource;
 use verisim_learn::train::metrics::Record;
-use verisim_learn::train::{EpochRecord, Recipe, StepRecord, Trained};
+use verisim_learn::train::{EpochRecord, Recipe, SpreadRecord, StepRecord, Trained};
 
 use super::run_info::RunInfo;
+use super::spread;
 use crate::evaluation::{Operating, add_verification};
 use crate::report::number::{count, percent};
 use crate::report::plot::{self, ValidationCurve};
@@ -35,11 +36,13 @@ pub(crate) struct Run<'a> {
     pub(crate) warnings: &'a [String],
 }
 
-/// Steps and epochs of a run, as it noted them.
+/// Steps, epochs and spreads of a run, as it noted them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     pub(crate) steps: Vec<StepRecord>,
     pub(crate) epochs: Vec<EpochRecord>,
+    /// Before the first step, and after the last.
+    pub(crate) spreads: Vec<SpreadRecord>,
 }
 
 impl History {
@@ -50,6 +53,7 @@ impl History {
             match record {
                 Record::Step(step) => history.steps.push(step),
                 Record::Epoch(epoch) => history.epochs.push(epoch),
+                Record::Spread(spread) => history.spreads.push(spread),
             }
         }
         history
@@ -93,6 +97,9 @@ pub(crate) fn page(run: &Run<'_>, history: &History) -> String {
     }
     page.section("How it went", "");
     history.add_curves(&mut page);
+    if let [before, .., after] = history.spreads.as_slice() {
+        spread::add_change(&mut page, before, after);
+    }
     if let Ok(verification) = Verification::new(&run.trained.comparisons) {
         page.section("Unseen identities", UNSEEN);
         let suggested = run.card.threshold(None).ok();
@@ -148,6 +155,12 @@ fn highlights(run: &Run<'_>, history: &History) -> Vec<Highlight> {
         add("EER", percent(figures.eer, 1), on.clone());
         add("recall@1", percent(figures.recall_at_1, 1), on);
     }
+    if let [before, .., after] = history.spreads.as_slice()
+        && let (Some(first), Some(last)) = (before.ratio, after.ratio)
+    {
+        let detail = format!("{:.2} before training", first.value);
+        add("between / within identities", format!("{:.2}", last.value), detail);
+    }
     highlights
 }
 
@@ -202,6 +215,15 @@ fn picture(fed: &[f32], size: InputSize) -> Picture {
 
 /// Dotted keys and values of a recipe.
 fn recipe_rows(recipe: &Recipe) -> Vec<Vec<String>> {
+    // A recipe that was read can be written. As text 0.1 stays 0.1, whatever its precision.
+    match recipe.to_toml().map(|text| text.parse::<toml::Table>()) {
+        Ok(Ok(table)) => table_rows(&table),
+        _ => Vec::new(),
+    }
+}
+
+/// Dotted keys and values of a table.
+pub(crate) fn table_rows(table: &toml::Table) -> Vec<Vec<String>> {
     fn walk(prefix: &str, table: &toml::Table, rows: &mut Vec<Vec<String>>) {
         for (key, value) in table {
             let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
@@ -212,10 +234,7 @@ fn recipe_rows(recipe: &Recipe) -> Vec<Vec<String>> {
         }
     }
     let mut rows = Vec::new();
-    // A recipe that was read can be written. As text 0.1 stays 0.1, whatever its precision.
-    if let Ok(Ok(table)) = recipe.to_toml().map(|text| text.parse::<toml::Table>()) {
-        walk("", &table, &mut rows);
-    }
+    walk("", table, &mut rows);
     rows
 }
 

@@ -115,3 +115,15 @@ fn a_network_whose_blocks_begin_with_a_normalization_agrees() {
 fn mobilefacenet_agrees() {
     check("kind = 'mobilefacenet'", InputSize { width: 48, height: 48, channels: 3 });
 }
+
+#[test]
+fn facenet_agrees() {
+    let size = InputSize { width: 48, height: 64, channels: 3 };
+    check("kind = 'inception'\ntable = 'nn4-small'", size);
+    check("kind = 'inception'\ntable = 'nn4-small'\nnorm = 'response'", size);
+}
+
+#[test]
+fn inception_resnet_agrees() {
+    check("kind = 'inception-resnet'", InputSize { width: 76, height: 80, channels: 3 });
+}

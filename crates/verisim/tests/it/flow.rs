@@ -111,7 +111,8 @@ fn a_run_leaves_what_it_promises() {
     assert_eq!(names("train.identities.txt").lines().count(), 16);
     let records = names("metrics.jsonl");
     let epochs = records.lines().filter(|line| line.contains("\"event\":\"epoch\"")).count();
-    assert_eq!((epochs, records.lines().count()), (3, 3 + 3 * 6));
+    // One line an epoch, a step, and one before and after.
+    assert_eq!((epochs, records.lines().count()), (3, 3 + 3 * 6 + 2));
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn an_evaluation_says_what_was_measured_on_what() {
     let arguments = ["evaluate", text(&model), "--data", text(&faces)];
     let only = ["--identities", text(&list), "--replicates", "50"];
     let table = verisim(arguments.iter().chain(&only)).ok();
-    for word in ["flow", "48 images of 8 identities", "AUC", "EER", "rank-1", "recall@1"] {
+    for word in ["flow", "48 images of 8 identities", "AUC", "EER", "rank-1", "recall@1", "AMI"] {
         assert!(table.contains(word), "{word} is missing:\n{table}");
     }
     let report = scratch.path("out");
@@ -177,8 +178,12 @@ fn an_evaluation_says_what_was_measured_on_what() {
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["verification"]["n_mated"], 8 * 15);
     assert_eq!(json["verification"]["n_non_mated"], 28 * 36);
+    assert_eq!(json["clusters"]["n_clusters"], 8);
+    let [nmi, ami] = ["nmi", "ami"].map(|it| json["clusters"][it]["value"].as_f64().unwrap());
+    assert!(0.0 < ami && ami < nmi && nmi < 1.0, "NMI {nmi}, AMI {ami}");
     let page = fs::read_to_string(report.join("report.html")).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.contains("<svg"), "{}", &page[..200]);
+    assert!(page.contains("k-means into 8 clusters"));
 }
 
 #[test]

@@ -5,10 +5,12 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 16] = [
     &["demo"],
     &["train"],
     &["evaluate"],
+    &["compare"],
+    &["map"],
     &["export"],
     &["embed"],
     &["verify"],

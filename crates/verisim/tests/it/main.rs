@@ -9,10 +9,12 @@
 mod archives;
 mod bad_input;
 mod cli;
+mod compare;
 mod demo;
 mod export;
 mod flow;
 mod help;
+mod map;
 mod recipes;
 mod shared;
 mod tidy;

@@ -19,6 +19,8 @@ const HOMES: &[(&str, &str)] = &[
     ("image::codecs", "crates/verisim-face/src/image.rs"),
     ("ImageReader", "crates/verisim-face/src/image.rs"),
     ("rusqlite", "crates/verisim-gallery/src/store.rs"),
+    ("linfa", "crates/verisim/src/evaluation/kmeans.rs"),
+    ("tpe::", "crates/verisim/src/comparison/tune.rs"),
     ("burn::", "crates/verisim-learn/"),
     ("anyhow", "crates/verisim/"),
     ("clap::", "crates/verisim/"),

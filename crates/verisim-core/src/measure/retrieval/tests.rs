@@ -322,3 +322,16 @@ proptest! {
         prop_assert_eq!(worst.figures[1], n_near / n_relevant as f64);
     }
 }
+
+#[test]
+fn identities_add_up_to_the_set() {
+    // Identity 1 finds itself, 2 never does, and 3 is alone.
+    let samples = [(0.0, 1), (1.0, 1), (2.0, 1), (90.0, 2), (180.0, 2), (91.0, 3), (179.0, 4)];
+    let retrieval = at_angles(&samples);
+    let found = retrieval.by_identity();
+    let seen: Vec<_> = found.iter().map(|it| (it.label, it.n_probes)).collect();
+    assert_eq!(seen, [(1, 3), (2, 2)]);
+    assert_eq!([found[0].figures.map_at_r, found[1].figures.map_at_r], [1.0, 0.0]);
+    let sum: f64 = found.iter().map(|it| it.n_probes as f64 * it.figures.map_at_r).sum();
+    assert_eq!(retrieval.figures().unwrap().map_at_r, sum / 5.0);
+}

@@ -30,15 +30,16 @@ pub(crate) struct ConvShape {
     pub(crate) kernel: [usize; 2],
     /// Step between windows, in both directions.
     pub(crate) stride: usize,
-    /// Zeros around the input, on every side.
-    pub(crate) padding: usize,
+    /// Zeros around the input: above and below, left and right.
+    pub(crate) padding: [usize; 2],
 }
 
 impl ConvShape {
     /// Height and width of the output.
     pub(crate) fn out_size(&self) -> [usize; 2] {
-        [0, 1]
-            .map(|side| (self.size[side] + 2 * self.padding - self.kernel[side]) / self.stride + 1)
+        [0, 1].map(|side| {
+            (self.size[side] + 2 * self.padding[side] - self.kernel[side]) / self.stride + 1
+        })
     }
 
     /// Numbers of one input picture.
@@ -68,7 +69,7 @@ impl ConvShape {
 
     /// Whether the columns are the picture itself.
     fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.stride == 1 && self.padding == 0
+        self.kernel == [1, 1] && self.stride == 1 && self.padding == [0, 0]
     }
 
     /// The pictures that each thread takes.
@@ -283,8 +284,8 @@ fn tap_position(shape: &ConvShape, tap: usize) -> (usize, usize, usize) {
 /// The part of an output row whose windows' tap at offset `x_tap` is inside the input.
 #[inline(always)]
 fn inside(shape: &ConvShape, x_tap: usize, width: usize) -> Range<usize> {
-    let start = shape.padding.saturating_sub(x_tap).div_ceil(shape.stride).min(width);
-    let end = (shape.size[1] + shape.padding).saturating_sub(x_tap).div_ceil(shape.stride);
+    let start = shape.padding[1].saturating_sub(x_tap).div_ceil(shape.stride).min(width);
+    let end = (shape.size[1] + shape.padding[1]).saturating_sub(x_tap).div_ceil(shape.stride);
     start..end.clamp(start, width)
 }
 
@@ -293,11 +294,11 @@ fn unfold_row(shape: &ConvShape, picture: &[f32], tap: usize, y: usize, line: &m
     let [height, width] = shape.size;
     let (channel, y_tap, x_tap) = tap_position(shape, tap);
     let y_padded = y * shape.stride + y_tap;
-    if y_padded < shape.padding || y_padded >= height + shape.padding {
+    if y_padded < shape.padding[0] || y_padded >= height + shape.padding[0] {
         line.fill(0.0);
         return;
     }
-    let row = &picture[(channel * height + y_padded - shape.padding) * width..][..width];
+    let row = &picture[(channel * height + y_padded - shape.padding[0]) * width..][..width];
     let inside = inside(shape, x_tap, line.len());
     if inside.is_empty() {
         line.fill(0.0);
@@ -305,7 +306,7 @@ fn unfold_row(shape: &ConvShape, picture: &[f32], tap: usize, y: usize, line: &m
     }
     line[..inside.start].fill(0.0);
     line[inside.end..].fill(0.0);
-    let first = inside.start * shape.stride + x_tap - shape.padding;
+    let first = inside.start * shape.stride + x_tap - shape.padding[1];
     if shape.stride == 1 {
         let n = inside.len();
         line[inside].copy_from_slice(&row[first..first + n]);
@@ -340,15 +341,15 @@ fn fold_row(shape: &ConvShape, picture: &mut [f32], tap: usize, y: usize, line: 
     let [height, width] = shape.size;
     let (channel, y_tap, x_tap) = tap_position(shape, tap);
     let y_padded = y * shape.stride + y_tap;
-    if y_padded < shape.padding || y_padded >= height + shape.padding {
+    if y_padded < shape.padding[0] || y_padded >= height + shape.padding[0] {
         return;
     }
-    let row = &mut picture[(channel * height + y_padded - shape.padding) * width..][..width];
+    let row = &mut picture[(channel * height + y_padded - shape.padding[0]) * width..][..width];
     let inside = inside(shape, x_tap, line.len());
     if inside.is_empty() {
         return;
     }
-    let first = inside.start * shape.stride + x_tap - shape.padding;
+    let first = inside.start * shape.stride + x_tap - shape.padding[1];
     let line = line[inside].iter();
     if shape.stride == 1 {
         line.zip(&mut row[first..]).for_each(|(from, to)| *to += from);

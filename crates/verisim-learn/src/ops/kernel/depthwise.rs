@@ -152,14 +152,15 @@ impl Plane {
 impl Span {
     fn new(shape: &ConvShape, out_size: [usize; 2], tap: [usize; 2]) -> Self {
         let first = [0, 1].map(|side| {
-            shape.padding.saturating_sub(tap[side]).div_ceil(shape.stride).min(out_size[side])
+            shape.padding[side].saturating_sub(tap[side]).div_ceil(shape.stride).min(out_size[side])
         });
         let end = [0, 1].map(|side| {
-            let end = (shape.size[side] + shape.padding).saturating_sub(tap[side]);
+            let end = (shape.size[side] + shape.padding[side]).saturating_sub(tap[side]);
             end.div_ceil(shape.stride).clamp(first[side], out_size[side])
         });
-        let in_first = [0, 1]
-            .map(|side| (first[side] * shape.stride + tap[side]).saturating_sub(shape.padding));
+        let in_first = [0, 1].map(|side| {
+            (first[side] * shape.stride + tap[side]).saturating_sub(shape.padding[side])
+        });
         let [n_rows, n_columns] = [0, 1].map(|side| end[side] - first[side]);
         // A tap that never meets the input has no rows to visit either.
         let n_rows = if n_columns == 0 { 0 } else { n_rows };

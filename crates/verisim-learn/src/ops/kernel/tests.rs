@@ -38,8 +38,8 @@ fn each_product(shape: &ConvShape, groups: usize, mut visit: impl FnMut(usize, u
                 let c_in = c_out / per_group[1] * per_group[0] + c;
                 for (y, x) in (0..out_height).flat_map(|y| (0..out_width).map(move |x| (y, x))) {
                     for (ky, kx) in (0..k_height).flat_map(|y| (0..k_width).map(move |x| (y, x))) {
-                        let y_in = (y * shape.stride + ky).wrapping_sub(shape.padding);
-                        let x_in = (x * shape.stride + kx).wrapping_sub(shape.padding);
+                        let y_in = (y * shape.stride + ky).wrapping_sub(shape.padding[0]);
+                        let x_in = (x * shape.stride + kx).wrapping_sub(shape.padding[1]);
                         if y_in < height && x_in < width {
                             visit(
                                 ((picture * shape.c_out + c_out) * out_height + y) * out_width + x,
@@ -116,10 +116,20 @@ fn check_depthwise(shape: &ConvShape) {
 }
 
 fn conv_shape(
-    [n, c_in, c_out]: [usize; 3],
+    channels: [usize; 3],
     size: [usize; 2],
     kernel: [usize; 2],
     [stride, padding]: [usize; 2],
+) -> ConvShape {
+    padded(channels, size, kernel, stride, [padding; 2])
+}
+
+fn padded(
+    [n, c_in, c_out]: [usize; 3],
+    size: [usize; 2],
+    kernel: [usize; 2],
+    stride: usize,
+    padding: [usize; 2],
 ) -> ConvShape {
     ConvShape { n, c_in, c_out, size, kernel, stride, padding }
 }
@@ -167,13 +177,13 @@ proptest! {
         size in [1usize..13, 1..13],
         kernel in [1usize..5, 1..5],
         stride in 1usize..4,
-        padding in 0usize..3,
+        padding in [0usize..3, 0..3],
     ) {
-        let fits = (0..2).all(|side| size[side] + 2 * padding >= kernel[side]);
+        let fits = (0..2).all(|side| size[side] + 2 * padding[side] >= kernel[side]);
         prop_assume!(fits);
-        check_conv(&conv_shape(channels, size, kernel, [stride, padding]));
+        check_conv(&padded(channels, size, kernel, stride, padding));
         let [n, c, _] = channels;
-        check_depthwise(&conv_shape([n, c, c], size, kernel, [stride, padding]));
+        check_depthwise(&padded([n, c, c], size, kernel, stride, padding));
     }
 }
 

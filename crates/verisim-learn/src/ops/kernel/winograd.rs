@@ -26,7 +26,7 @@ const TILES_PER_BLOCK: usize = 112;
 pub(crate) fn applies(shape: &ConvShape) -> bool {
     shape.kernel == [3, 3]
         && shape.stride == 1
-        && shape.padding == 1
+        && shape.padding == [1, 1]
         && shape.c_in.is_multiple_of(WIDTH)
         && shape.c_out.is_multiple_of(WIDTH)
         && shape.size[0] > 2

@@ -149,6 +149,11 @@ impl Axis {
         self.labels = labels;
     }
 
+    /// The values that are named, and their names.
+    pub(super) fn labels(&self) -> &[(f64, String)] {
+        &self.labels
+    }
+
     /// The texts of all labels.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.labels.iter().map(|(_, name)| name.as_str())

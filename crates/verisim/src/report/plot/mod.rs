@@ -3,6 +3,8 @@
 //! - [`roc()`], [`det()`] and [`score_histogram`]: verification.
 //! - [`cmc`] and [`open_set`]: identification.
 //! - [`loss`] and [`validation`]: training.
+//! - [`planes`]: embeddings of two components, network beside network.
+//! - [`whiskers()`] and [`searches`]: comparisons of losses.
 //! - [`similarities()`] and [`nearest_pairs`]: which identities are hard to tell apart.
 //!
 //! Rates of 0, which neither a logarithm nor a normal deviate has, lie in a shaded lane marked 0.
@@ -10,26 +12,33 @@
 mod axis;
 mod canvas;
 mod det;
+mod dots;
 mod frame;
 mod histogram;
 mod identification;
 mod legend;
 mod nearest;
 mod place;
+mod plane;
 mod probit;
 mod roc;
+mod search;
 mod similarities;
 mod stairs;
 mod text;
 mod training;
+mod whiskers;
 
 pub(crate) use det::det;
 pub(crate) use histogram::{NamedThreshold, score_histogram};
 pub(crate) use identification::{RankCurve, cmc, open_set};
 pub(crate) use nearest::{NearestPair, nearest_pairs};
+pub(crate) use plane::{Panel, planes};
 pub(crate) use roc::roc;
+pub(crate) use search::{Search, searches};
 pub(crate) use similarities::similarities;
 pub(crate) use training::{ValidationCurve, loss, validation};
+pub(crate) use whiskers::{Whiskers, whiskers};
 
 use canvas::Ink;
 use legend::{Key, KeyKind};

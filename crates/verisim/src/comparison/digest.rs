@@ -1,0 +1,29 @@
+//! SHA-256 as hexadecimal digits: of bytes, and of the program that runs; it knows no plan.
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+/// The digest of bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The digest of the program itself: what stands for its code.
+pub(crate) fn of_program() -> anyhow::Result<String> {
+    let path = std::env::current_exe().context("cannot find the program's own file")?;
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(sha256(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_the_standard() {
+        // FIPS 180-4, the example "abc".
+        let found = sha256(b"abc");
+        assert!(found.ends_with("b410ff61f20015ad"), "{found}");
+        assert_eq!(found.len(), 64);
+    }
+}
