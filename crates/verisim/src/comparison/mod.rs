@@ -33,7 +33,6 @@ mod tune;
 mod unit;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
