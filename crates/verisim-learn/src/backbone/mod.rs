@@ -1,6 +1,7 @@
 //! Networks that turn pictures into features; they know no loss and no data.
 
 mod dropout;
+mod gradients;
 mod inception;
 mod inception_resnet;
 pub(crate) mod layer;
@@ -21,6 +22,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 pub use self::dropout::Dropout;
+pub use self::gradients::{Gradients, GradientsConfig};
 pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTable};
 pub use self::inception_resnet::{InceptionResNet, InceptionResNetConfig};
 pub use self::mobilefacenet::{MobileFaceNet, MobileFaceNetConfig};
@@ -90,6 +92,8 @@ pub enum BackboneConfig {
     /// Inception-ResNet-v1, whose public weights many use.
     #[serde(rename = "inception-resnet")]
     InceptionResNet(InceptionResNetConfig),
+    /// Oriented gradients in cells, and one layer.
+    Gradients(GradientsConfig),
 }
 
 impl BackboneConfig {
@@ -110,6 +114,7 @@ impl BackboneConfig {
             Self::InceptionResNet(config) => {
                 Backbone::InceptionResNet(config.init(input, weights)?)
             }
+            Self::Gradients(config) => Backbone::Gradients(config.init(input, weights)?),
         })
     }
 
@@ -124,6 +129,7 @@ impl BackboneConfig {
             Self::MobileFaceNet(config) => config.check(),
             Self::Inception(config) => config.check(),
             Self::InceptionResNet(config) => config.check(),
+            Self::Gradients(config) => config.check(),
         }
     }
 
@@ -134,6 +140,7 @@ impl BackboneConfig {
             Self::MobileFaceNet(config) => config.embedding_dim,
             Self::Inception(config) => config.embedding_dim,
             Self::InceptionResNet(config) => config.embedding_dim,
+            Self::Gradients(config) => config.embedding_dim,
         }
     }
 }
@@ -153,6 +160,8 @@ pub enum Backbone {
     Inception(Inception),
     /// Inception-ResNet-v1.
     InceptionResNet(InceptionResNet),
+    /// Oriented gradients in cells, and one layer.
+    Gradients(Gradients),
 }
 
 impl Backbone {
@@ -168,6 +177,7 @@ impl Backbone {
             Self::MobileFaceNet(network) => network.forward(images),
             Self::Inception(network) => network.forward(images),
             Self::InceptionResNet(network) => network.forward(images, dropout),
+            Self::Gradients(network) => network.forward(&images, dropout),
         }
     }
 
@@ -187,6 +197,7 @@ impl Backbone {
             Self::MobileFaceNet(network) => network.export(graph, images),
             Self::Inception(network) => network.export(graph, images),
             Self::InceptionResNet(network) => network.export(graph, images),
+            Self::Gradients(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)
     }

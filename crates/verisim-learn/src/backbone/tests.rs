@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::layer::{Norm, host};
 use super::{
-    Backbone, BackboneConfig, Dropout, InputSize, MobileFaceNetConfig, ResNetConfig, WeightSource,
-    l2_normalize,
+    Backbone, BackboneConfig, Dropout, GradientsConfig, InputSize, MobileFaceNetConfig,
+    ResNetConfig, WeightSource, l2_normalize,
 };
 
 fn small() -> BackboneConfig {
@@ -25,6 +25,17 @@ fn mobile() -> BackboneConfig {
     BackboneConfig::MobileFaceNet(MobileFaceNetConfig { embedding_dim: 128 })
 }
 
+fn gradients() -> GradientsConfig {
+    GradientsConfig {
+        orientations: 8,
+        cell: 6,
+        scales: vec![1, 2, 3],
+        contrast_window: 13,
+        embedding_dim: 10,
+        dropout: 0.0,
+    }
+}
+
 fn network(config: &BackboneConfig, input: InputSize, device: &Device) -> Backbone {
     config.init(input, &mut WeightSource::new(1, device)).unwrap()
 }
@@ -39,7 +50,8 @@ fn any_size_of_picture_gives_embeddings_of_unit_length() {
     let device = Device::flex();
     for (width, height, channels) in [(112, 112, 3), (80, 96, 1), (47, 55, 3)] {
         let size = InputSize { width, height, channels };
-        for (config, dim) in [(small(), 12), (mobile(), 128)] {
+        let gradients = BackboneConfig::Gradients(gradients());
+        for (config, dim) in [(small(), 12), (mobile(), 128), (gradients, 10)] {
             let embeddings = network(&config, size, &device).embed(images(2, size, &device));
             assert_eq!(embeddings.dims(), [2, dim]);
             for norm in host(embeddings.square().sum_dim(1)) {
@@ -127,4 +139,33 @@ fn impossible_sizes_are_refused() {
     assert_eq!(refusal(|config| config.stem_stride = 4), "stem_stride is 4, but must be 1 or 2");
     let mobile = BackboneConfig::MobileFaceNet(MobileFaceNetConfig { embedding_dim: 0 });
     assert!(mobile.check().is_err());
+}
+
+#[test]
+fn impossible_gradients_are_refused() {
+    let refusal = |change: fn(&mut GradientsConfig)| {
+        let mut config = gradients();
+        change(&mut config);
+        let mut weights = WeightSource::new(1, &Device::flex());
+        let size = InputSize { width: 36, height: 48, channels: 1 };
+        config.init(size, &mut weights).unwrap_err().to_string()
+    };
+    let found = refusal(|config| config.scales = vec![1, 4]);
+    assert_eq!(found, "scales is [1, 4], but must be one or more numbers that divide the cell");
+    assert!(refusal(|config| config.scales = vec![0]).starts_with("scales is [0]"));
+    assert!(refusal(|config| config.scales.clear()).starts_with("scales is []"));
+    let found = refusal(|config| config.cell = 42);
+    let expected =
+        "cell is 42 for pictures of 36x48 grey, but must be at most their width and height";
+    assert_eq!(found, expected);
+    assert_eq!(refusal(|config| config.cell = 0), "cell is 0, but must be above 0");
+    let found = refusal(|config| config.orientations = 7);
+    assert_eq!(found, "orientations is 7, but must be even, from 4");
+    let found = refusal(|config| config.contrast_window = 4);
+    assert_eq!(found, "contrast_window is 4, but must be odd, from 3");
+    assert_eq!(
+        refusal(|config| config.embedding_dim = 0),
+        "embedding_dim is 0, but must be above 0"
+    );
+    assert_eq!(refusal(|config| config.dropout = 1.0), "dropout is 1, but must be in [0, 1)");
 }

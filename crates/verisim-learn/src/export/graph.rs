@@ -1,7 +1,7 @@
 //! An ONNX graph under construction; it knows operators and weights, not networks.
 
 use super::proto::{
-    AttributeKind, AttributeProto, DimensionProto, FLOAT, GraphProto, ModelProto, NodeProto,
+    AttributeKind, AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto,
     OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto,
     TypeProto, ValueInfoProto,
 };
@@ -115,6 +115,23 @@ impl Graph {
         self.node("Concat", inputs, [], vec![int("axis", 1)])
     }
 
+    /// Repeats the first and last rows and columns `n` times.
+    pub(crate) fn repeat_edges(&mut self, input: Value, n: usize) -> Value {
+        let name = format!("pads_{}", self.weights.len());
+        let n = n.cast_signed() as i64;
+        self.weights.push(TensorProto {
+            dims: vec![8],
+            data_type: INT64,
+            name: name.clone(),
+            raw_data: [0, 0, n, n, 0, 0, n, n].into_iter().flat_map(i64::to_le_bytes).collect(),
+        });
+        let value = self.node("Pad", &[input], [], vec![text("mode", "edge")]);
+        if let Some(node) = self.nodes.last_mut() {
+            node.input.push(name);
+        }
+        value
+    }
+
     /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.
     pub(crate) fn flatten(&mut self, input: Value) -> Value {
         self.node("Flatten", &[input], [], vec![int("axis", 1)])
@@ -222,6 +239,10 @@ fn int(name: &str, value: usize) -> AttributeProto {
 fn ints(name: &str, values: &[usize]) -> AttributeProto {
     let ints = values.iter().map(|value| value.cast_signed() as i64).collect();
     AttributeProto { ints, ..attribute(name, AttributeKind::Ints) }
+}
+
+fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto { s: Some(value.to_owned()), ..attribute(name, AttributeKind::Text) }
 }
 
 fn float(name: &str, value: f32) -> AttributeProto {

@@ -7,12 +7,15 @@ use prost::Message;
 
 /// `TensorProto.DataType.FLOAT`.
 pub(super) const FLOAT: i32 = 1;
+/// `TensorProto.DataType.INT64`.
+pub(super) const INT64: i32 = 7;
 
 /// `AttributeProto.AttributeType`.
 #[derive(Clone, Copy)]
 pub(super) enum AttributeKind {
     Float = 1,
     Int = 2,
+    Text = 3,
     Ints = 7,
 }
 
@@ -84,6 +87,8 @@ pub(super) struct AttributeProto {
     pub(super) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
+    #[prost(string, optional, tag = "4")]
+    pub(super) s: Option<String>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
     #[prost(int32, tag = "20")]

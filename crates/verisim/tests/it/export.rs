@@ -127,3 +127,10 @@ fn facenet_agrees() {
 fn inception_resnet_agrees() {
     check("kind = 'inception-resnet'", InputSize { width: 76, height: 80, channels: 3 });
 }
+
+#[test]
+fn gradients_agree() {
+    let backbone = "kind = 'gradients'\ncell = 6\nscales = [1, 2, 3]\ndropout = 0.1";
+    check(backbone, InputSize { width: 36, height: 48, channels: 1 });
+    check(backbone, InputSize { width: 40, height: 47, channels: 3 });
+}
