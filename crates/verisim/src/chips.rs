@@ -10,6 +10,7 @@ use verisim_learn::backbone::InputSize;
 use verisim_learn::data::{ChipSource, MemoryChips, UnreadableChip};
 
 use crate::dataset::FaceSet;
+use crate::digest::hex;
 use crate::output::{Printer, explained};
 
 /// Pixels that are kept in memory at most, in bytes: 57,000 chips of 112 x 112.
@@ -104,7 +105,7 @@ impl ChipSource for ArchiveChips {
                 hash.update(file);
             }
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 }
 

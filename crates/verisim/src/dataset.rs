@@ -13,10 +13,8 @@ use verisim_face::archive::bin::Bin;
 use verisim_face::archive::{self, Archive, Format, Paths};
 use verisim_face::image::{DecodeLimits, decode};
 
-use crate::output::{Printer, explained};
+use crate::output::{MAX_NAMED, Printer, explained, first_named};
 
-/// Unreadable pictures named one by one before the rest is only counted.
-const MAX_NAMED: usize = 5;
 /// Folds of a verification set, as everybody reports it.
 const N_FOLDS: usize = 10;
 
@@ -199,20 +197,13 @@ fn refuse_unless_skipped(
     let message = format!(
         "{} of {n_all} pictures cannot be read:{}",
         unreadable.len(),
-        first_named(unreadable)
+        first_named(unreadable, MAX_NAMED)
     );
     if !skip {
         bail!("{message}\nhint: --skip-unreadable goes on with the others");
     }
     printer.warning(message);
     Ok(())
-}
-
-/// The first of several things, each on its line, and how many there are more.
-pub(crate) fn first_named(things: &[String]) -> String {
-    let named = things.iter().take(MAX_NAMED).fold(String::new(), |all, it| all + "\n  " + it);
-    let n_more = things.len().saturating_sub(MAX_NAMED);
-    if n_more > 0 { format!("{named}\n  and {n_more} more") } else { named }
 }
 
 /// Reads and decodes one picture.

@@ -8,6 +8,9 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+/// Pictures that are named one by one before the rest is only counted.
+pub(crate) const MAX_NAMED: usize = 5;
+
 /// Prints for one command.
 #[derive(Clone, Debug)]
 pub(crate) struct Printer {
@@ -90,6 +93,13 @@ pub(crate) fn explained(error: &anyhow::Error) -> String {
         text += &cause;
     }
     text
+}
+
+/// The first of several things, each on its line, and how many there are more.
+pub(crate) fn first_named(things: &[String], most: usize) -> String {
+    let named = things.iter().take(most).fold(String::new(), |all, it| all + "\n  " + it);
+    let n_more = things.len().saturating_sub(most);
+    if n_more > 0 { format!("{named}\n  and {n_more} more") } else { named }
 }
 
 #[cfg(test)]

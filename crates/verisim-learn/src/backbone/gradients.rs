@@ -71,11 +71,8 @@ impl GradientsConfig {
     ) -> Result<Gradients, InvalidBackbone> {
         self.check()?;
         let n_cells = (input.width / self.cell) * (input.height / self.cell);
-        if n_cells == 0 {
-            let found = format!("{} for pictures of {input}", self.cell);
-            let expected = "at most their width and height";
-            return Err(InvalidBackbone { parameter: "cell", found, expected });
-        }
+        let found = format!("{} for pictures of {input}", self.cell);
+        InvalidBackbone::unless(n_cells > 0, "cell", found, "at most their width and height")?;
         let scale = |&shrinks: &usize| Scale {
             channels: input.channels,
             orientations: self.orientations,
@@ -93,30 +90,19 @@ impl GradientsConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), InvalidBackbone> {
-        let invalid = |parameter, found: String, expected| {
-            Err(InvalidBackbone { parameter, found, expected })
-        };
-        if self.orientations < 4 || !self.orientations.is_multiple_of(2) {
-            return invalid("orientations", self.orientations.to_string(), "even, from 4");
-        }
-        if self.cell == 0 {
-            return invalid("cell", "0".to_owned(), "above 0");
-        }
+        let check = InvalidBackbone::unless;
+        let is_even = self.orientations >= 4 && self.orientations.is_multiple_of(2);
+        check(is_even, "orientations", self.orientations.to_string(), "even, from 4")?;
+        check(self.cell > 0, "cell", self.cell.to_string(), "above 0")?;
         let is_divisor = |scale: &usize| *scale > 0 && self.cell.is_multiple_of(*scale);
-        if self.scales.is_empty() || !self.scales.iter().all(is_divisor) {
-            let expected = "one or more numbers that divide the cell";
-            return invalid("scales", format!("{:?}", self.scales), expected);
-        }
-        if self.contrast_window < 3 || self.contrast_window.is_multiple_of(2) {
-            return invalid("contrast_window", self.contrast_window.to_string(), "odd, from 3");
-        }
-        if self.embedding_dim == 0 {
-            return invalid("embedding_dim", "0".to_owned(), "above 0");
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return invalid("dropout", self.dropout.to_string(), "in [0, 1)");
-        }
-        Ok(())
+        let divide = !self.scales.is_empty() && self.scales.iter().all(is_divisor);
+        let scales = format!("{:?}", self.scales);
+        check(divide, "scales", scales, "one or more numbers that divide the cell")?;
+        let window = self.contrast_window;
+        let is_odd = window >= 3 && !window.is_multiple_of(2);
+        check(is_odd, "contrast_window", window.to_string(), "odd, from 3")?;
+        InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
+        InvalidBackbone::check_dropout(self.dropout)
     }
 }
 

@@ -164,9 +164,7 @@ impl InceptionConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), InvalidBackbone> {
-        let (parameter, found) = ("embedding_dim", self.embedding_dim.to_string());
-        let is_valid = self.embedding_dim > 0;
-        is_valid.then_some(()).ok_or(InvalidBackbone { parameter, found, expected: "above 0" })
+        InvalidBackbone::check_embedding_dim(self.embedding_dim)
     }
 }
 

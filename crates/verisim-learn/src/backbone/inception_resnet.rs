@@ -71,10 +71,9 @@ impl InceptionResNetConfig {
         weights: &mut WeightSource,
     ) -> Result<InceptionResNet, InvalidBackbone> {
         self.check()?;
-        if input.width.min(input.height) < MIN_SIDE {
-            let (found, expected) = (input.to_string(), "75x75 or larger for this network");
-            return Err(InvalidBackbone { parameter: "input", found, expected });
-        }
+        let fits = input.width.min(input.height) >= MIN_SIDE;
+        let expected = "75x75 or larger for this network";
+        InvalidBackbone::unless(fits, "input", input.to_string(), expected)?;
         let mut channels = input.channels;
         let stem = STEM.map(|[c_out, side, stride, padding]| {
             let (kernel, padding) = ([side; 2], [padding; 2]);
@@ -109,16 +108,8 @@ impl InceptionResNetConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), InvalidBackbone> {
-        let invalid = |parameter, found: String, expected| {
-            Err(InvalidBackbone { parameter, found, expected })
-        };
-        if self.embedding_dim == 0 {
-            return invalid("embedding_dim", "0".to_owned(), "above 0");
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return invalid("dropout", self.dropout.to_string(), "in [0, 1)");
-        }
-        Ok(())
+        InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
+        InvalidBackbone::check_dropout(self.dropout)
     }
 }
 

@@ -79,6 +79,28 @@ pub struct InvalidBackbone {
     expected: &'static str,
 }
 
+impl InvalidBackbone {
+    /// Fails unless a condition holds.
+    fn unless(
+        is_valid: bool,
+        parameter: &'static str,
+        found: String,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if is_valid { Ok(()) } else { Err(Self { parameter, found, expected }) }
+    }
+
+    /// An embedding has components.
+    fn check_embedding_dim(embedding_dim: usize) -> Result<(), Self> {
+        Self::unless(embedding_dim > 0, "embedding_dim", embedding_dim.to_string(), "above 0")
+    }
+
+    /// Something is left of what is dropped from.
+    fn check_dropout(dropout: f64) -> Result<(), Self> {
+        Self::unless((0.0..1.0).contains(&dropout), "dropout", dropout.to_string(), "in [0, 1)")
+    }
+}
+
 /// Which network, and its sizes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]

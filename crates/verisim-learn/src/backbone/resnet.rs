@@ -95,26 +95,17 @@ impl ResNetConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), InvalidBackbone> {
-        let invalid = |parameter, found: String, expected| {
-            Err(InvalidBackbone { parameter, found, expected })
-        };
-        if self.depths.is_empty() || self.depths.contains(&0) {
-            return invalid("depths", format!("{:?}", self.depths), "one or more numbers above 0");
-        }
-        if self.widths.len() != self.depths.len() || self.widths.contains(&0) {
-            let expected = "as many numbers above 0 as there are depths";
-            return invalid("widths", format!("{:?}", self.widths), expected);
-        }
-        if !(1..=2).contains(&self.stem_stride) {
-            return invalid("stem_stride", self.stem_stride.to_string(), "1 or 2");
-        }
-        if self.embedding_dim == 0 {
-            return invalid("embedding_dim", "0".to_owned(), "above 0");
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return invalid("dropout", self.dropout.to_string(), "in [0, 1)");
-        }
-        Ok(())
+        let check = InvalidBackbone::unless;
+        let is_filled = !self.depths.is_empty() && !self.depths.contains(&0);
+        let depths = format!("{:?}", self.depths);
+        check(is_filled, "depths", depths, "one or more numbers above 0")?;
+        let fit = self.widths.len() == self.depths.len() && !self.widths.contains(&0);
+        let widths = format!("{:?}", self.widths);
+        check(fit, "widths", widths, "as many numbers above 0 as there are depths")?;
+        let is_step = (1..=2).contains(&self.stem_stride);
+        check(is_step, "stem_stride", self.stem_stride.to_string(), "1 or 2")?;
+        InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
+        InvalidBackbone::check_dropout(self.dropout)
     }
 }
 

@@ -7,4 +7,4 @@ pub mod split;
 
 pub use self::augment::AugmentConfig;
 pub use self::source::{ChipSource, MemoryChips, UnreadableChip};
-pub use self::split::{InvalidSplit, Split, SplitConfig};
+pub use self::split::{InvalidSplit, Split, SplitConfig, chips_of};

@@ -91,6 +91,12 @@ impl Split {
     }
 }
 
+/// Positions of the chips of some identities, whose labels ascend, among those of all.
+pub fn chips_of(wanted: &[u64], labels: &[u64]) -> Vec<usize> {
+    let is_wanted = |&chip: &usize| wanted.binary_search(&labels[chip]).is_ok();
+    (0..labels.len()).filter(is_wanted).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

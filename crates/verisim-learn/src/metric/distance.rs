@@ -123,17 +123,17 @@ impl Distance {
         };
         let embeddings = units(embeddings);
         let references = references.map(units);
-        let is_within = references.is_none();
-        let (a, b) = (embeddings.rows(), references.as_ref().unwrap_or(&embeddings).rows());
+        let (a, others) = (embeddings.rows(), references.as_ref().map(Units::rows));
+        let b = others.unwrap_or(a);
         let values = match *self {
             Self::Lp { p: 2.0, power, .. } => {
-                squared_distances(a, is_within, b, |squared| raise(squared, power / 2.0))
+                squared_distances(a, others, |squared| raise(squared, power / 2.0))
             }
             Self::Lp { p, power, .. } => lp_distances(a, b, p, power),
-            Self::Cosine | Self::Dot if is_within => gram(a, |_, _, _| {}),
+            Self::Cosine | Self::Dot if others.is_none() => gram(a, |_, _, _| {}),
             Self::Cosine | Self::Dot => a.times_transposed(b),
             Self::Snr { .. } => {
-                let mut values = squared_distances(a, is_within, b, |_| {});
+                let mut values = squared_distances(a, others, |_| {});
                 values.par_rows_mut().zip(signals(a)).for_each(|(row, signal)| {
                     for value in row {
                         *value /= signal;
@@ -249,15 +249,15 @@ fn signals(rows: &Matrix) -> Vec<f64> {
     squared_norms(rows).into_iter().map(bounded).collect()
 }
 
-/// Squared Euclidean distances, changed by `finish`.
+/// Squared Euclidean distances of rows and others, or of rows among themselves, changed by `finish`.
 fn squared_distances(
     a: &Matrix,
-    is_within: bool,
-    b: &Matrix,
+    others: Option<&Matrix>,
     finish: impl Fn(&mut [f64]) + Sync,
 ) -> Matrix {
-    let norms_b = squared_norms(b);
-    let norms_a = if is_within { norms_b.clone() } else { squared_norms(a) };
+    let norms_a = squared_norms(a);
+    let norms_of_others = others.map(squared_norms);
+    let (b, norms_b) = (others.unwrap_or(a), norms_of_others.as_ref().unwrap_or(&norms_a));
     // From products of a row with those from some first one on.
     let from_products = |row: usize, first: usize, values: &mut [f64]| {
         let (norm, norms) = (norms_a[row], &norms_b[first..]);
@@ -277,9 +277,7 @@ fn squared_distances(
         }
         finish(values);
     };
-    if is_within {
-        return gram(a, from_products);
-    }
+    let Some(b) = others else { return gram(a, from_products) };
     let mut values = a.times_transposed(b);
     values.par_rows_mut().enumerate().for_each(|(row, values)| from_products(row, 0, values));
     values

@@ -8,7 +8,7 @@ use verisim_core::measure::{Bootstrap, Estimate, Spread};
 
 use super::validation::{EmbedError, embed_chips};
 use crate::backbone::Backbone;
-use crate::data::{ChipSource, Split};
+use crate::data::{ChipSource, Split, chips_of};
 
 /// Images of training identities at most: they are a stand-in, and embedding takes time.
 const MAX_IMAGES: usize = 1000;
@@ -67,7 +67,7 @@ impl SpreadRecord {
         let chips = if trained_on {
             first_of(&split.train, source)
         } else {
-            chips_of(&split.validation, source)
+            chips_of(&split.validation, source.labels())
         };
         let labels: Vec<u64> = chips.iter().map(|&chip| source.labels()[chip]).collect();
         let embeddings = embed_chips(backbone, source, &chips, device)?;
@@ -92,12 +92,6 @@ impl SpreadRecord {
     }
 }
 
-/// Positions of the chips of some identities, whose labels ascend.
-pub(super) fn chips_of(labels: &[u64], source: &dyn ChipSource) -> Vec<usize> {
-    let chips = (0..).zip(source.labels());
-    chips.filter(|(_, label)| labels.binary_search(label).is_ok()).map(|(chip, _)| chip).collect()
-}
-
 /// The chips of the first two identities, and of as many more as are allowed.
 fn first_of(labels: &[u64], source: &dyn ChipSource) -> Vec<usize> {
     let mut n_images = vec![0; labels.len()];
@@ -110,7 +104,7 @@ fn first_of(labels: &[u64], source: &dyn ChipSource) -> Vec<usize> {
         sum <= MAX_IMAGES
     };
     let n_identities = n_images.iter().take_while(fits).count().max(2).min(labels.len());
-    chips_of(&labels[..n_identities], source)
+    chips_of(&labels[..n_identities], source.labels())
 }
 
 #[cfg(test)]

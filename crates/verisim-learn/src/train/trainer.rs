@@ -15,11 +15,11 @@ use super::metrics::{EpochRecord, Record, StepRecord};
 use super::movement::relative_change;
 use super::optimizer::{clip, gradient_norm};
 use super::recipe::Recipe;
-use super::spread::{SpreadRecord, chips_of};
+use super::spread::SpreadRecord;
 use super::validation::{ValidationFigures, compare_all, embed_chips, measure};
 use crate::backbone::{Backbone, Dropout, WeightSource};
 use crate::data::batch::{Batch, BatchPlan, read_ahead};
-use crate::data::{ChipSource, Split};
+use crate::data::{ChipSource, Split, chips_of};
 use crate::loss::{Loss, LossState};
 use crate::random::derive_seed;
 use crate::sampler::parents_of;
@@ -316,7 +316,7 @@ impl Trainer {
     }
 
     fn validate(&self) -> Result<(Option<ValidationFigures>, Vec<Comparison>), TrainError> {
-        let chips = chips_of(&self.split.validation, self.source.as_ref());
+        let chips = chips_of(&self.split.validation, self.source.labels());
         if chips.is_empty() {
             return Ok((None, Vec::new()));
         }

@@ -8,6 +8,7 @@ use verisim_learn::loss::LossConfig;
 
 use super::Outcome;
 use super::bench_data::{DataBench, bench_data};
+use crate::memory::peak_mib;
 use crate::output::Printer;
 
 /// Measure speed on this machine
@@ -158,7 +159,7 @@ fn bench_train(args: &TrainBench, printer: &Printer) -> anyhow::Result<Outcome> 
         steps: args.steps,
         seconds_per_step,
         images_per_second: args.batch as f64 / seconds_per_step,
-        peak_memory_mb: peak_memory_mb(),
+        peak_memory_mb: peak_mib(),
     };
     if args.json {
         printer.json(&dto)?;
@@ -183,7 +184,7 @@ fn bench_loss(args: &LossBench, printer: &Printer) -> anyhow::Result<Outcome> {
     let batch = args.batch.unwrap_or(args.identities * args.images);
     anyhow::ensure!(batch >= 1, "--batch is 0, but must be 1 or more");
     let labels = (0..batch).map(|index| (index / args.images % args.identities) as u64).collect();
-    let memory_before_mb = peak_memory_mb();
+    let memory_before_mb = peak_mib();
     let mut step = LossStep::new(&config, args.identities, labels, args.dim)?;
     let (seconds_per_step, value) = time(args.steps, printer, || step.run())?;
     let dto = LossBenchDto {
@@ -194,7 +195,7 @@ fn bench_loss(args: &LossBench, printer: &Printer) -> anyhow::Result<Outcome> {
         threads: rayon::current_num_threads(),
         value,
         seconds_per_step,
-        peak_memory_mb: peak_memory_mb(),
+        peak_memory_mb: peak_mib(),
         memory_before_mb,
     };
     if args.json {
@@ -210,11 +211,4 @@ fn bench_loss(args: &LossBench, printer: &Printer) -> anyhow::Result<Outcome> {
         ))?;
     }
     Ok(Outcome::Done)
-}
-
-/// What Linux says; nothing elsewhere.
-pub(crate) fn peak_memory_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }

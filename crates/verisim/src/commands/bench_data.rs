@@ -16,9 +16,9 @@ use verisim_learn::backbone::InputSize;
 use verisim_learn::data::ChipSource;
 
 use super::Outcome;
-use super::bench::peak_memory_mb;
 use crate::chips::ArchiveChips;
 use crate::dataset::FaceSet;
+use crate::memory::peak_mib;
 use crate::output::Printer;
 
 /// Size of the chips, as everybody trains on.
@@ -83,7 +83,7 @@ pub(crate) fn bench_data(args: &DataBench, printer: &Printer) -> anyhow::Result<
         threads,
         images_per_second_of_one: of_one,
         images_per_second_of_all: of_all,
-        peak_memory_mb: peak_memory_mb(),
+        peak_memory_mb: peak_mib(),
     };
     if args.json {
         printer.json(&dto)?;

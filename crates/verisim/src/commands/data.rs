@@ -13,8 +13,8 @@ use verisim_face::chip::resize;
 use verisim_face::image::{DecodeLimits, decode, encode_jpeg};
 
 use super::Outcome;
-use crate::dataset::{FaceSet, first_named};
-use crate::output::{Printer, explained};
+use crate::dataset::FaceSet;
+use crate::output::{MAX_NAMED, Printer, explained, first_named};
 use crate::whole_file;
 
 /// Pictures that are read and shrunk at once: bounded memory, all cores busy.
@@ -304,5 +304,5 @@ fn spread(archive: &dyn Archive) -> [usize; 3] {
 fn named(corrupt: &[CorruptDto]) -> String {
     let lines: Vec<String> =
         corrupt.iter().map(|it| format!("{}: {}", it.place.display(), it.reason)).collect();
-    first_named(&lines)
+    first_named(&lines, MAX_NAMED)
 }

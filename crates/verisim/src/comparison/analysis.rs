@@ -10,6 +10,7 @@ use super::entry::{CONTROLS, Values};
 use super::ledger::Record;
 use super::measured::{Measure, Measured};
 use super::plan::Plan;
+use super::tune::{Trial, best};
 
 /// Draws of the paired test beyond sixteen identities.
 const N_DRAWS: usize = 20_000;
@@ -96,16 +97,17 @@ pub(crate) enum Verdict {
 pub(crate) fn analyze(plan: &Plan, records: &[Record]) -> Analysis {
     let names = plan.losses.iter().map(|loss| loss.name.as_str());
     let rows = names.chain(CONTROLS).map(|name| row(name, plan, records)).collect();
-    let fmr = runs(records, "").find_map(|(_, measured)| measured.fmr);
+    let fmr = records.iter().find_map(|record| match record {
+        Record::Test { measured, .. } => measured.as_ref()?.fmr,
+        Record::Trial { .. } => None,
+    });
     Analysis { rows, tests: tests(plan, records), fmr }
 }
 
-/// The runs of a row that came to an end, with their seeds; of all rows for an empty name.
+/// The runs of a row that came to an end, with their seeds.
 fn runs<'a>(records: &'a [Record], name: &'a str) -> impl Iterator<Item = (u64, &'a Measured)> {
     records.iter().filter_map(move |record| match record {
-        Record::Test { row, seed, measured: Some(measured), .. }
-            if name.is_empty() || row == name =>
-        {
+        Record::Test { row, seed, measured: Some(measured), .. } if row == name => {
             Some((*seed, measured))
         }
         _ => None,
@@ -160,9 +162,13 @@ fn row(name: &str, plan: &Plan, records: &[Record]) -> Row {
         (found.len() == n_folds).then(|| mean(&found)).flatten()
     };
     row.trials = trials.values().map(|(folds, _)| whole(folds)).collect();
-    let worth = |folds: &[Option<f64>]| whole(folds).unwrap_or(0.0);
-    let best = trials.values().rev().max_by(|a, b| worth(&a.0).total_cmp(&worth(&b.0)));
-    row.values = best.map(|(_, values)| (*values).clone()).unwrap_or_default();
+    // As it was decided.
+    let trials = trials.into_values().zip(&row.trials).map(|((_, values), found)| Trial {
+        values: values.clone(),
+        objective: found.unwrap_or(0.0),
+    });
+    let trials: Vec<Trial> = trials.collect();
+    row.values = best(&trials).map(|it| it.values.clone()).unwrap_or_default();
     row
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::output::first_named;
+
 /// Differences listed before the rest is only counted.
 const MAX_LISTED: usize = 8;
 
@@ -27,10 +29,7 @@ pub(crate) fn differences(found: &Value, expected: &Value) -> Vec<String> {
 
 /// A line for each of the first differences, and one for the rest.
 pub(crate) fn listed(differences: &[String]) -> String {
-    let lines = differences.iter().take(MAX_LISTED).map(|it| format!("\n  {it}"));
-    let n_more = differences.len().saturating_sub(MAX_LISTED);
-    let more = if n_more > 0 { format!("\n  and {n_more} more") } else { String::new() };
-    lines.collect::<String>() + &more
+    first_named(differences, MAX_LISTED)
 }
 
 fn walk(key: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {

@@ -1,11 +1,10 @@
 //! Which identities are trained on, which are tuned on, and which are kept for the end; it knows
 //! labels, no pixels.
 
+use crate::digest::sha256;
 use anyhow::{Context, bail};
 use serde::Serialize;
 use verisim_learn::data::{Split, SplitConfig};
-
-use super::digest::sha256;
 
 /// Identities with two images that a part needs, for a figure of it to mean anything.
 const MIN_IDENTITIES: usize = 2;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use verisim_learn::backbone::InputSize;
 use verisim_learn::data::{ChipSource, UnreadableChip};
 
-use super::digest::sha256;
 use super::divide::Division;
+use crate::digest::sha256;
 
 /// Sides of the thumbnails that are compared.
 const SIDE: usize = 16;

@@ -15,7 +15,6 @@
 mod analysis;
 mod csv;
 mod differences;
-mod digest;
 mod divide;
 mod entry;
 mod leaks;
@@ -48,15 +47,13 @@ use self::ledger::Ledger;
 use self::plan::{Plan, PlannedLoss};
 use self::progress::Progress;
 use self::stages::{Stages, n_units};
-use crate::output::Printer;
+use crate::digest::sha256_of_program;
+use crate::output::{MAX_NAMED, Printer, first_named};
 use crate::training::data::TrainingData;
 use crate::whole_file;
 
 pub(crate) use self::divide::Shares;
 pub(crate) use self::plan::Budget;
-
-/// Leaks named one by one before the rest is only counted.
-const MAX_NAMED: usize = 5;
 
 /// What is to be compared, on what, and where the result goes.
 pub(crate) struct Request {
@@ -121,7 +118,7 @@ pub(crate) fn compare(request: Request, printer: &Printer) -> anyhow::Result<Com
     refuse(&leaks, request.allow_leaks, printer)?;
     let plan = Plan {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        program_sha256: digest::of_program()?,
+        program_sha256: sha256_of_program()?,
         data_sha256: source.digest(),
         split_sha256: division.digest(source.identities()),
         device: request.device.to_string(),
@@ -172,18 +169,17 @@ fn refuse(leaks: &[Leak], are_allowed: bool, printer: &Printer) -> anyhow::Resul
     if crossing.is_empty() {
         return Ok(());
     }
-    let named = crossing.iter().take(MAX_NAMED).map(|leak| {
+    let in_words = |leak: &&Leak| {
         let [a, b] = &leak.identities;
         let what = if leak.is_copy { "the same picture" } else { "nearly the same picture" };
         let [one, other] = leak.numbers;
-        format!("\n  picture {one} of {a} and picture {other} of {b}: {what}")
-    });
-    let named: String = named.collect();
-    let more = crossing.len().saturating_sub(MAX_NAMED);
-    let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+        format!("picture {one} of {a} and picture {other} of {b}: {what}")
+    };
+    let named: Vec<String> = crossing.iter().map(in_words).collect();
     let message = format!(
-        "pictures that look the same in training and in test, pairs of them: {}{named}{more}",
-        crossing.len()
+        "pictures that look the same in training and in test, pairs of them: {}{}",
+        crossing.len(),
+        first_named(&named, MAX_NAMED)
     );
     if !are_allowed {
         bail!("{message}\nhint: mend the data, or compare anyway with --allow-leaks");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use verisim_learn::backbone::InputSize;
 use verisim_learn::data::{ChipSource, UnreadableChip};
 
-use super::digest::sha256;
+use crate::digest::sha256;
 
 /// A view of the chips of some identities, labeled anew: what a network cannot see it cannot learn.
 pub(crate) struct Part {

@@ -14,6 +14,7 @@ use verisim_learn::train::{Observer, Recipe, TrainError, Trainer, embed_chips};
 
 use super::ledger::Cost;
 use super::part::Part;
+use crate::memory::peak_mib;
 
 /// What came of a unit: embeddings, or why a network has none. An error beside it is of the data or
 /// the machine, and ends the comparison.
@@ -99,13 +100,5 @@ fn told_apart(attempt: Result<Vec<Embedding>, TrainError>) -> Outcome {
 
 /// What a unit took that began at `start`.
 pub(crate) fn cost_since(start: Instant) -> Cost {
-    Cost { seconds: start.elapsed().as_secs_f64(), peak_mib: peak_mib() }
-}
-
-/// The most memory that this process held, where the system tells.
-fn peak_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024)
+    Cost { seconds: start.elapsed().as_secs_f64(), peak_mib: peak_mib().map(|it| it as u64) }
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Context;
-use sha2::{Digest, Sha256};
 use verisim_core::measure::Verification;
 use verisim_core::threshold::{Support, Threshold};
 use verisim_face::chip::{Channels, Preprocessing};
@@ -15,6 +14,7 @@ use verisim_learn::export::to_onnx;
 use verisim_learn::train::{Recipe, Trained};
 
 use super::run_info::RunInfo;
+use crate::digest::sha256;
 use crate::whole_file;
 
 /// False match rates that a card gives thresholds for, where the comparisons support them.
@@ -33,10 +33,9 @@ pub(crate) fn facts(
     n_images: usize,
 ) -> anyhow::Result<TrainingFacts> {
     let text = recipe.to_toml().context("cannot write the recipe")?;
-    let digest = Sha256::digest(text.as_bytes());
     Ok(TrainingFacts {
         recipe: recipe.name.clone(),
-        recipe_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        recipe_sha256: sha256(text.as_bytes()),
         data: info.data.name(),
         data_sha256: source.digest(),
         n_identities,

@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use verisim_core::Embedding;
 use verisim_core::knn::PackedEmbeddings;
 use verisim_core::measure::{Bootstrap, Estimate, Retrieval, Spread, SpreadFigures};
+use verisim_learn::data::chips_of;
 use verisim_learn::train::feature_chips;
 
 use super::opened::OpenedRun;
@@ -48,8 +49,7 @@ impl Plane {
 impl Group {
     fn of(run: &OpenedRun, identities: &[u64]) -> anyhow::Result<Self> {
         let labels = run.source.labels();
-        let chips: Vec<usize> =
-            (0..labels.len()).filter(|&it| identities.binary_search(&labels[it]).is_ok()).collect();
+        let chips = chips_of(identities, labels);
         let labels: Vec<u64> = chips.iter().map(|&chip| labels[chip]).collect();
         let device = run.info.device()?.open()?;
         let backbone = run.trainer.backbone();

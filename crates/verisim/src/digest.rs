@@ -1,15 +1,20 @@
-//! SHA-256 as hexadecimal digits: of bytes, and of the program that runs; it knows no plan.
+//! SHA-256 as hexadecimal digits: of bytes, and of the program that runs.
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 /// The digest of bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// A digest in words.
+pub(crate) fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The digest of the program itself: what stands for its code.
-pub(crate) fn of_program() -> anyhow::Result<String> {
+pub(crate) fn sha256_of_program() -> anyhow::Result<String> {
     let path = std::env::current_exe().context("cannot find the program's own file")?;
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(sha256(&bytes))
