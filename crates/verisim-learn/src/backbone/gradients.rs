@@ -5,20 +5,18 @@
 //! learns: for data of few identities, on which a network that finds its own maps learns them by heart.
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
-use burn::tensor::ops::PadMode;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::align::{AlignConfig, Aligner};
 use super::dropout::Dropout;
+use super::edges::Edges;
+use super::fixed::Fixed;
 use super::layer::{LinearNorm, Norm};
 use super::weights::WeightSource;
 use super::{InputSize, InvalidBackbone};
-use crate::export::graph::{ConvNode, Graph, Value};
-use crate::ops;
+use crate::export::graph::{Graph, Value};
 
-/// Strength below which a gradient counts as noise, for pixels in `[-1, 1]`.
-const NOISE: f32 = 0.03;
 /// Keeps the slope of the square root finite where a cell has no gradient.
 const FLOOR: f32 = 1e-4;
 
@@ -44,6 +42,13 @@ pub struct GradientsConfig {
     /// Share of the maps that is dropped while training, in `[0, 1)`.
     #[serde(default)]
     pub dropout: f64,
+    /// Takes the mean of the maps of a picture and of its mirror image: a head that is turned to the
+    /// left and one that is turned to the right become alike.
+    #[serde(default)]
+    pub mirror: bool,
+    /// Adds maps of the picture moved and zoomed to where the faces of training were.
+    #[serde(default)]
+    pub align: Option<AlignConfig>,
 }
 
 fn eight() -> usize {
@@ -74,18 +79,24 @@ impl GradientsConfig {
         let found = format!("{} for pictures of {input}", self.cell);
         InvalidBackbone::unless(n_cells > 0, "cell", found, "at most their width and height")?;
         let scale = |&shrinks: &usize| Scale {
-            channels: input.channels,
-            orientations: self.orientations,
-            shrinks,
+            edges: Edges {
+                channels: input.channels,
+                orientations: self.orientations,
+                shrinks,
+                contrast_window: self.contrast_window,
+            },
             cell: self.cell / shrinks,
-            contrast_window: self.contrast_window,
         };
-        let n_maps = self.orientations * self.scales.len();
+        let aligner = self.align.as_ref().map(|align| align.init(input, weights)).transpose()?;
+        let n_views = 1 + usize::from(aligner.is_some());
+        let n_maps = self.orientations * self.scales.len() * n_views;
         Ok(Gradients {
             scales: self.scales.iter().map(scale).collect(),
             norm: Norm::new(n_maps, weights),
             head: LinearNorm::new(n_maps * n_cells, self.embedding_dim, weights),
             dropout: self.dropout,
+            mirror: self.mirror,
+            aligner,
         })
     }
 
@@ -102,7 +113,8 @@ impl GradientsConfig {
         let is_odd = window >= 3 && !window.is_multiple_of(2);
         check(is_odd, "contrast_window", window.to_string(), "odd, from 3")?;
         InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
-        InvalidBackbone::check_dropout(self.dropout)
+        InvalidBackbone::check_dropout(self.dropout)?;
+        self.align.as_ref().map_or(Ok(()), AlignConfig::check)
     }
 }
 
@@ -113,6 +125,8 @@ pub struct Gradients {
     norm: Norm,
     head: LinearNorm,
     dropout: f64,
+    mirror: bool,
+    aligner: Option<Aligner>,
 }
 
 impl Gradients {
@@ -123,28 +137,51 @@ impl Gradients {
     /// - images: `[batch, channels, height, width]`
     /// - output: `[batch, embedding_dim]`
     pub fn forward(&self, images: &Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
-        let maps = self.scales.iter().map(|scale| scale.forward(images.clone())).collect();
-        let flat = self.norm.forward(Tensor::cat(maps, 1)).flatten::<2>(1, 3);
+        let mut maps = self.maps(images.clone());
+        if self.mirror {
+            maps = (maps + self.maps(images.clone().flip([3]))).mul_scalar(0.5);
+        }
+        let flat = self.norm.forward(maps).flatten::<2>(1, 3);
         self.head.forward(dropout.apply(flat, self.dropout))
     }
 
+    /// The maps at all scales, of the picture and of the picture in its place.
+    fn maps(&self, images: Tensor<4>) -> Tensor<4> {
+        let aligned = self.aligner.as_ref().map(|aligner| aligner.forward(images.clone()));
+        let views = [Some(images), aligned].into_iter().flatten();
+        let maps =
+            views.flat_map(|view| self.scales.iter().map(move |scale| scale.forward(view.clone())));
+        Tensor::cat(maps.collect(), 1)
+    }
+
     pub(crate) fn export(&self, graph: &mut Graph, images: Value) -> Value {
-        let maps: Vec<Value> =
-            self.scales.iter().map(|scale| scale.export(graph, images)).collect();
-        let maps = graph.concat(&maps);
+        let mut maps = self.export_maps(graph, images);
+        if self.mirror {
+            let mirrored = graph.mirror(images);
+            let mirrored = self.export_maps(graph, mirrored);
+            let sum = graph.add(maps, mirrored);
+            maps = graph.multiply_by(sum, 0.5);
+        }
         let flat = graph.flatten(maps);
         self.head.export(Some(&self.norm), graph, flat)
+    }
+
+    fn export_maps(&self, graph: &mut Graph, images: Value) -> Value {
+        let aligned = self.aligner.as_ref().map(|aligner| aligner.export(graph, images));
+        let mut maps = Vec::new();
+        for view in [Some(images), aligned].into_iter().flatten() {
+            maps.extend(self.scales.iter().map(|scale| scale.export(graph, view)));
+        }
+        graph.concat(&maps)
     }
 }
 
 /// Oriented gradients of the picture at one scale: one map a direction, one value a cell.
 #[derive(Module, Debug)]
 struct Scale {
-    channels: usize,
-    orientations: usize,
-    shrinks: usize,
+    edges: Edges,
+    /// Side of a cell in pixels of the shrunk picture.
     cell: usize,
-    contrast_window: usize,
 }
 
 impl Scale {
@@ -153,60 +190,13 @@ impl Scale {
     /// - images: `[batch, channels, height, width]`
     /// - output: `[batch, orientations, height / shrinks / cell, width / shrinks / cell]`
     fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let shrunk = self.shrink().forward(images);
-        let maps = relu(self.directions().forward(shrunk.pad((1, 1, 1, 1), PadMode::Edge)));
-        let energy = self.energy().forward(maps.clone().square());
-        let strength = self.window().forward(energy).add_scalar(NOISE * NOISE).sqrt();
-        self.collect().forward(maps / strength).add_scalar(FLOOR).sqrt()
+        self.collect().forward(self.edges.forward(images)).add_scalar(FLOOR).sqrt()
     }
 
     fn export(&self, graph: &mut Graph, images: Value) -> Value {
-        let shrunk = self.shrink().export(0.0, graph, images);
-        let padded = graph.repeat_edges(shrunk, 1);
-        let maps = self.directions().export(0.0, graph, padded);
-        let maps = graph.relu(maps);
-        let squares = graph.multiply(maps, maps);
-        let energy = self.energy().export(0.0, graph, squares);
-        let energy = self.window().export(NOISE * NOISE, graph, energy);
-        let strength = graph.sqrt(energy);
-        let maps = graph.divide(maps, strength);
+        let maps = self.edges.export(graph, images);
         let cells = self.collect().export(FLOOR, graph, maps);
         graph.sqrt(cells)
-    }
-
-    /// Means of squares of pixels.
-    fn shrink(&self) -> Fixed {
-        let side = self.shrinks;
-        Fixed::depthwise(self.channels, &vec![1.0 / side as f32; side], side, 0)
-    }
-
-    /// Differences of the neighbors on either side, along each direction.
-    fn directions(&self) -> Fixed {
-        let mut weight = Vec::new();
-        for index in 0..self.orientations {
-            let angle = index as f32 * std::f32::consts::TAU / self.orientations as f32;
-            let (sin, cos) = angle.sin_cos();
-            let window = [0.0, -sin, 0.0, -cos, 0.0, cos, 0.0, sin, 0.0];
-            for _ in 0..self.channels {
-                weight.extend(window.map(|value| value / self.channels as f32));
-            }
-        }
-        let shape = [self.orientations, self.channels, 3, 3];
-        Fixed { weight, shape, stride: 1, padding: 0, is_depthwise: false }
-    }
-
-    /// The squared length of a gradient, from the squares of its parts along all directions.
-    fn energy(&self) -> Fixed {
-        // Of two opposite directions one part is zero: half of them sum to `orientations / 4`.
-        let weight = vec![4.0 / self.orientations as f32; self.orientations];
-        let shape = [1, self.orientations, 1, 1];
-        Fixed { weight, shape, stride: 1, padding: 0, is_depthwise: false }
-    }
-
-    /// The mean around each pixel.
-    fn window(&self) -> Fixed {
-        let side = self.contrast_window;
-        Fixed::depthwise(1, &vec![1.0 / side as f32; side], 1, side / 2)
     }
 
     /// The weighted mean around each cell: a pixel counts for neighboring cells, too, so that small
@@ -219,54 +209,21 @@ impl Scale {
                 *weight += 1.0 / (self.cell * blur) as f32;
             }
         }
-        Fixed::depthwise(self.orientations, &line, self.cell, blur / 2)
-    }
-}
-
-/// A convolution that does not learn.
-struct Fixed {
-    weight: Vec<f32>,
-    shape: [usize; 4],
-    stride: usize,
-    padding: usize,
-    is_depthwise: bool,
-}
-
-impl Fixed {
-    /// The same window for every channel: the product of `line` down and across.
-    fn depthwise(channels: usize, line: &[f32], stride: usize, padding: usize) -> Self {
-        let window: Vec<f32> =
-            line.iter().flat_map(|down| line.iter().map(move |across| down * across)).collect();
-        let weight = window.repeat(channels);
-        let shape = [channels, 1, line.len(), line.len()];
-        Self { weight, shape, stride, padding, is_depthwise: true }
-    }
-
-    fn forward(self, input: Tensor<4>) -> Tensor<4> {
-        let weight = TensorData::new(self.weight, self.shape);
-        let weight = Tensor::from_data(weight, &input.device());
-        let conv = if self.is_depthwise { ops::depthwise_conv2d } else { ops::conv2d };
-        conv(input, weight, self.stride, [self.padding; 2])
-    }
-
-    /// Writes the convolution, with the same bias for every channel.
-    fn export(self, bias: f32, graph: &mut Graph, input: Value) -> Value {
-        let Self { weight, shape, stride, padding, is_depthwise } = self;
-        let groups = if is_depthwise { shape[0] } else { 1 };
-        let (bias, padding) = (vec![bias; shape[0]], [padding; 2]);
-        graph.conv(input, ConvNode { weight, shape, bias, stride, padding, groups })
+        Fixed::depthwise(self.edges.orientations, &line, self.cell, blur / 2)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
 
     use super::super::layer::host;
     use super::*;
 
-    const SCALE: Scale =
-        Scale { channels: 1, orientations: 8, shrinks: 2, cell: 3, contrast_window: 5 };
+    const SCALE: Scale = Scale {
+        edges: Edges { channels: 1, orientations: 8, shrinks: 2, contrast_window: 5 },
+        cell: 3,
+    };
 
     /// Maps of a picture of 24 x 18 pixels whose value is a function of the column and the row.
     fn maps(scale: &Scale, value: impl Fn(f32, f32) -> f32) -> Tensor<4> {

@@ -1,6 +1,9 @@
 //! Networks that turn pictures into features; they know no loss and no data.
 
+mod align;
 mod dropout;
+mod edges;
+mod fixed;
 mod gradients;
 mod inception;
 mod inception_resnet;
@@ -21,6 +24,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+pub use self::align::AlignConfig;
 pub use self::dropout::Dropout;
 pub use self::gradients::{Gradients, GradientsConfig};
 pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTable};

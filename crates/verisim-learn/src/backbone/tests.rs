@@ -33,6 +33,8 @@ fn gradients() -> GradientsConfig {
         contrast_window: 13,
         embedding_dim: 10,
         dropout: 0.0,
+        mirror: false,
+        align: None,
     }
 }
 

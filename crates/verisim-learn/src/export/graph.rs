@@ -117,19 +117,60 @@ impl Graph {
 
     /// Repeats the first and last rows and columns `n` times.
     pub(crate) fn repeat_edges(&mut self, input: Value, n: usize) -> Value {
-        let name = format!("pads_{}", self.weights.len());
         let n = n.cast_signed() as i64;
-        self.weights.push(TensorProto {
-            dims: vec![8],
-            data_type: INT64,
-            name: name.clone(),
-            raw_data: [0, 0, n, n, 0, 0, n, n].into_iter().flat_map(i64::to_le_bytes).collect(),
-        });
         let value = self.node("Pad", &[input], [], vec![text("mode", "edge")]);
-        if let Some(node) = self.nodes.last_mut() {
-            node.input.push(name);
+        self.also_integers("pads", &[0, 0, n, n, 0, 0, n, n]);
+        value
+    }
+
+    /// The same numbers in another shape; one dimension may be left open.
+    pub(crate) fn reshape(&mut self, input: Value, shape: &[Option<usize>]) -> Value {
+        let shape: Vec<i64> =
+            shape.iter().map(|dim| dim.map_or(-1, |dim| dim.cast_signed() as i64)).collect();
+        let value = self.node("Reshape", &[input], [], Vec::new());
+        self.also_integers("shape", &shape);
+        value
+    }
+
+    /// The dimensions in another order.
+    pub(crate) fn transpose(&mut self, input: Value, order: &[usize]) -> Value {
+        self.node("Transpose", &[input], [], vec![ints("perm", order)])
+    }
+
+    /// Products of matrices, which lie in the last two dimensions.
+    pub(crate) fn matmul(&mut self, a: Value, b: Value) -> Value {
+        self.node("MatMul", &[a, b], [], Vec::new())
+    }
+
+    /// Products of matrices with one that is known, `[rows, columns]`, on their right.
+    pub(crate) fn matmul_by(&mut self, a: Value, matrix: Vec<f32>, shape: [usize; 2]) -> Value {
+        self.node("MatMul", &[a], [("matrix", matrix, shape.to_vec())], Vec::new())
+    }
+
+    /// The columns of `[batch, channels, height, width]` from the last to the first.
+    pub(crate) fn mirror(&mut self, input: Value) -> Value {
+        let value = self.node("Slice", &[input], [], Vec::new());
+        for (kind, number) in [("starts", -1), ("ends", i64::MIN), ("axes", 3), ("steps", -1)] {
+            self.also_integers(kind, &[number]);
         }
         value
+    }
+
+    pub(crate) fn softmax(&mut self, input: Value, axis: usize) -> Value {
+        self.node("Softmax", &[input], [], vec![int("axis", axis)])
+    }
+
+    pub(crate) fn add_constant(
+        &mut self,
+        input: Value,
+        values: Vec<f32>,
+        shape: &[usize],
+    ) -> Value {
+        self.node("Add", &[input], [("constant", values, shape.to_vec())], Vec::new())
+    }
+
+    pub(crate) fn multiply_by(&mut self, input: Value, factor: f32) -> Value {
+        self.node("Mul", &[input], [("factor", vec![factor], Vec::new())], Vec::new())
     }
 
     /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.
@@ -184,6 +225,19 @@ impl Graph {
             metadata_props: metadata.iter().map(entry).collect(),
         };
         prost::Message::encode_to_vec(&model)
+    }
+
+    /// Gives the last node one more input: whole numbers that are known.
+    fn also_integers(&mut self, kind: &str, values: &[i64]) {
+        let Some(node) = self.nodes.last_mut() else { return };
+        let name = format!("{}.{kind}", node.name);
+        node.input.push(name.clone());
+        self.weights.push(TensorProto {
+            dims: vec![values.len().cast_signed() as i64],
+            data_type: INT64,
+            name,
+            raw_data: values.iter().copied().flat_map(i64::to_le_bytes).collect(),
+        });
     }
 
     fn node<const N: usize>(

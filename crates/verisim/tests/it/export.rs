@@ -134,3 +134,10 @@ fn gradients_agree() {
     check(backbone, InputSize { width: 36, height: 48, channels: 1 });
     check(backbone, InputSize { width: 40, height: 47, channels: 3 });
 }
+
+#[test]
+fn aligned_gradients_agree() {
+    let backbone = "kind = 'gradients'\ncell = 6\nscales = [1, 2]\nmirror = true\nalign = { shift = 4, zoom = 0.1 }";
+    check(backbone, InputSize { width: 36, height: 48, channels: 1 });
+    check(backbone, InputSize { width: 40, height: 47, channels: 3 });
+}
