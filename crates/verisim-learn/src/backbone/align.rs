@@ -115,12 +115,9 @@ impl Aligner {
         let costs = Tensor::from_data(costs, &images.device());
         let weights = softmax((fits - costs).mul_scalar(SHARPNESS), 1);
         let [batch, channels, height, width] = images.dims();
-        let moved = views.into_iter().map(|view| {
-            let side = STEP * self.n_steps;
-            let moved = self.movements().forward(view.pad((side, side, side, side), PadMode::Edge));
-            let n_moves = moved.dims()[1] / channels;
-            moved.reshape([batch, n_moves, channels * height * width])
-        });
+        let moved = views.into_iter().flat_map(|view| self.moved(view));
+        let plane = channels * height * width;
+        let moved = moved.map(|view| view.reshape([batch, 1, plane]));
         let moved = Tensor::cat(moved.collect(), 1);
         let aligned = weights.unsqueeze_dim::<3>(1).matmul(moved);
         let aligned = aligned.reshape([batch, channels, height, width]);
@@ -177,10 +174,24 @@ impl Aligner {
     /// How like the template every part of a picture is: cosines, `[batch, movements]`.
     fn fits(&self, view: Tensor<4>, template: Tensor<4>) -> Tensor<2> {
         let edges = blur().forward(self.edges.forward(view));
-        let ones = template.ones_like();
-        let energy = ops::conv2d(edges.clone().square(), ones, 1, [0, 0]);
+        let [_, _, rows, columns] = template.dims();
+        let ones = Tensor::ones([1, 1, rows, columns], &edges.device());
+        let energy = ops::conv2d(edges.clone().square().sum_dim(1), ones, 1, [0, 0]);
         let product = ops::conv2d(edges, template, 1, [0, 0]);
         (product / energy.add_scalar(MIN_ENERGY).sqrt()).flatten(1, 3)
+    }
+
+    /// The picture after every movement, its edges repeated.
+    fn moved(&self, view: Tensor<4>) -> Vec<Tensor<4>> {
+        let margin = STEP * self.n_steps;
+        let padded = view.pad((margin, margin, margin, margin), PadMode::Edge);
+        (0..self.side())
+            .flat_map(|down| (0..self.side()).map(move |across| (down, across)))
+            .map(|(down, across)| {
+                let rows = padded.clone().narrow(2, STEP * down, self.height);
+                rows.narrow(3, STEP * across, self.width)
+            })
+            .collect()
     }
 
     /// Moves the template toward the middle of aligned pictures.
