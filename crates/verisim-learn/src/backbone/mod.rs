@@ -1,10 +1,12 @@
 //! Networks that turn pictures into features; they know no loss and no data.
 
+mod attention;
 mod dropout;
 mod gradients;
 mod inception;
 mod inception_resnet;
 pub(crate) mod layer;
+mod layer_norm;
 mod mobilefacenet;
 mod pool;
 #[cfg(test)]
@@ -13,6 +15,7 @@ mod rectified;
 mod resnet;
 #[cfg(test)]
 mod tests;
+mod vit;
 mod weights;
 
 use std::fmt;
@@ -27,6 +30,7 @@ pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTa
 pub use self::inception_resnet::{InceptionResNet, InceptionResNetConfig};
 pub use self::mobilefacenet::{MobileFaceNet, MobileFaceNetConfig};
 pub use self::resnet::{ResNet, ResNetConfig};
+pub use self::vit::{Vit, VitConfig};
 pub use self::weights::WeightSource;
 use crate::export::graph::{Graph, Value};
 
@@ -114,6 +118,8 @@ pub enum BackboneConfig {
     /// Inception-ResNet-v1, whose public weights many use.
     #[serde(rename = "inception-resnet")]
     InceptionResNet(InceptionResNetConfig),
+    /// A vision transformer.
+    Vit(VitConfig),
     /// Oriented gradients in cells, and one layer.
     Gradients(GradientsConfig),
 }
@@ -136,6 +142,7 @@ impl BackboneConfig {
             Self::InceptionResNet(config) => {
                 Backbone::InceptionResNet(config.init(input, weights)?)
             }
+            Self::Vit(config) => Backbone::Vit(config.init(input, weights)?),
             Self::Gradients(config) => Backbone::Gradients(config.init(input, weights)?),
         })
     }
@@ -151,6 +158,7 @@ impl BackboneConfig {
             Self::MobileFaceNet(config) => config.check(),
             Self::Inception(config) => config.check(),
             Self::InceptionResNet(config) => config.check(),
+            Self::Vit(config) => config.check(),
             Self::Gradients(config) => config.check(),
         }
     }
@@ -162,6 +170,7 @@ impl BackboneConfig {
             Self::MobileFaceNet(config) => config.embedding_dim,
             Self::Inception(config) => config.embedding_dim,
             Self::InceptionResNet(config) => config.embedding_dim,
+            Self::Vit(config) => config.embedding_dim,
             Self::Gradients(config) => config.embedding_dim,
         }
     }
@@ -182,6 +191,8 @@ pub enum Backbone {
     Inception(Inception),
     /// Inception-ResNet-v1.
     InceptionResNet(InceptionResNet),
+    /// A vision transformer.
+    Vit(Vit),
     /// Oriented gradients in cells, and one layer.
     Gradients(Gradients),
 }
@@ -199,6 +210,7 @@ impl Backbone {
             Self::MobileFaceNet(network) => network.forward(images),
             Self::Inception(network) => network.forward(images),
             Self::InceptionResNet(network) => network.forward(images, dropout),
+            Self::Vit(network) => network.forward(images, dropout),
             Self::Gradients(network) => network.forward(&images, dropout),
         }
     }
@@ -219,6 +231,7 @@ impl Backbone {
             Self::MobileFaceNet(network) => network.export(graph, images),
             Self::Inception(network) => network.export(graph, images),
             Self::InceptionResNet(network) => network.export(graph, images),
+            Self::Vit(network) => network.export(graph, images),
             Self::Gradients(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)

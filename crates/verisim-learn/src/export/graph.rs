@@ -117,19 +117,65 @@ impl Graph {
 
     /// Repeats the first and last rows and columns `n` times.
     pub(crate) fn repeat_edges(&mut self, input: Value, n: usize) -> Value {
-        let name = format!("pads_{}", self.weights.len());
         let n = n.cast_signed() as i64;
-        self.weights.push(TensorProto {
-            dims: vec![8],
-            data_type: INT64,
-            name: name.clone(),
-            raw_data: [0, 0, n, n, 0, 0, n, n].into_iter().flat_map(i64::to_le_bytes).collect(),
-        });
         let value = self.node("Pad", &[input], [], vec![text("mode", "edge")]);
-        if let Some(node) = self.nodes.last_mut() {
-            node.input.push(name);
-        }
+        self.also_integers("pads", &[0, 0, n, n, 0, 0, n, n]);
         value
+    }
+
+    /// The same numbers in another shape; one dimension may be left open.
+    pub(crate) fn reshape(&mut self, input: Value, shape: &[Option<usize>]) -> Value {
+        let shape: Vec<i64> =
+            shape.iter().map(|dim| dim.map_or(-1, |dim| dim.cast_signed() as i64)).collect();
+        let value = self.node("Reshape", &[input], [], Vec::new());
+        self.also_integers("shape", &shape);
+        value
+    }
+
+    /// The dimensions in another order.
+    pub(crate) fn transpose(&mut self, input: Value, order: &[usize]) -> Value {
+        self.node("Transpose", &[input], [], vec![ints("perm", order)])
+    }
+
+    /// Products of matrices, which lie in the last two dimensions.
+    pub(crate) fn matmul(&mut self, a: Value, b: Value) -> Value {
+        self.node("MatMul", &[a, b], [], Vec::new())
+    }
+
+    pub(crate) fn softmax(&mut self, input: Value, axis: usize) -> Value {
+        self.node("Softmax", &[input], [], vec![int("axis", axis)])
+    }
+
+    /// Normalizes the rows of `[n, dim]`, and scales and shifts their components.
+    pub(crate) fn layer_norm(
+        &mut self,
+        input: Value,
+        [scale, shift]: [Vec<f32>; 2],
+        epsilon: f32,
+    ) -> Value {
+        let shape = vec![scale.len()];
+        let weights = [("scale", scale, shape.clone()), ("bias", shift, shape)];
+        let attributes = vec![int("axis", 1), float("epsilon", epsilon)];
+        self.node("LayerNormalization", &[input], weights, attributes)
+    }
+
+    pub(crate) fn add_constant(
+        &mut self,
+        input: Value,
+        values: Vec<f32>,
+        shape: &[usize],
+    ) -> Value {
+        self.node("Add", &[input], [("constant", values, shape.to_vec())], Vec::new())
+    }
+
+    pub(crate) fn multiply_by(&mut self, input: Value, factor: f32) -> Value {
+        self.node("Mul", &[input], [("factor", vec![factor], Vec::new())], Vec::new())
+    }
+
+    /// Values below and above a range become its ends.
+    pub(crate) fn clip(&mut self, input: Value, [low, high]: [f32; 2]) -> Value {
+        let ends = [("min", vec![low], Vec::new()), ("max", vec![high], Vec::new())];
+        self.node("Clip", &[input], ends, Vec::new())
     }
 
     /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.
@@ -184,6 +230,19 @@ impl Graph {
             metadata_props: metadata.iter().map(entry).collect(),
         };
         prost::Message::encode_to_vec(&model)
+    }
+
+    /// Gives the last node one more input: whole numbers that are known.
+    fn also_integers(&mut self, kind: &str, values: &[i64]) {
+        let Some(node) = self.nodes.last_mut() else { return };
+        let name = format!("{}.{kind}", node.name);
+        node.input.push(name.clone());
+        self.weights.push(TensorProto {
+            dims: vec![values.len().cast_signed() as i64],
+            data_type: INT64,
+            name,
+            raw_data: values.iter().copied().flat_map(i64::to_le_bytes).collect(),
+        });
     }
 
     fn node<const N: usize>(
