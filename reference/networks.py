@@ -65,11 +65,11 @@ class Norm(nn.Module):
 
 
 class Conv(nn.Module):
-    def __init__(self, c_in, c_out, kernel, stride=1, padding=0, depthwise=False):
+    def __init__(self, c_in, c_out, kernel, stride=1, padding=0, groups=1):
         super().__init__()
         kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-        self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, *kernel))
-        self.options = {"stride": stride, "padding": padding, "groups": c_out if depthwise else 1}
+        self.weight = nn.Parameter(torch.empty(c_out, c_in // groups, *kernel))
+        self.options = {"stride": stride, "padding": padding, "groups": groups}
 
     def forward(self, x):
         return F.conv2d(x, self.weight, **self.options)
@@ -96,12 +96,14 @@ class LinearNorm(nn.Module):
 
 
 class Linear(nn.Module):
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in, n_out, bias=True):
         super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.empty(n_in, n_out)), nn.Parameter(torch.empty(n_out))
+        self.weight = nn.Parameter(torch.empty(n_in, n_out))
+        self.bias = nn.Parameter(torch.empty(n_out)) if bias else None
 
     def forward(self, x):
-        return x @ self.weight + self.bias
+        x = x @ self.weight
+        return x if self.bias is None else x + self.bias
 
 
 class Block(nn.Module):
@@ -146,7 +148,7 @@ class Bottleneck(nn.Module):
     def __init__(self, c_in, inside, c_out, stride):
         super().__init__()
         self.expand = ConvNorm(c_in, inside, 1)
-        self.depthwise = ConvNorm(inside, inside, 3, stride, 1, depthwise=True)
+        self.depthwise = ConvNorm(inside, inside, 3, stride, 1, groups=inside)
         self.project = ConvNorm(inside, c_out, 1, activated=False)
         self.is_residual = stride == 1 and c_in == c_out
 
@@ -156,28 +158,30 @@ class Bottleneck(nn.Module):
 
 
 class MobileFaceNet(nn.Module):
-    """Chen et al. 2018, table 1."""
+    """Chen et al. 2018, table 1; wider and deeper as InsightFace's mbf and mbf_large."""
 
-    def __init__(self, height, width):
+    def __init__(self, height, width, embedding=128, scale=1, blocks=(1, 4, 6, 2)):
         super().__init__()
-        self.stem = ConvNorm(3, 64, 3, 2, 1)
-        self.depthwise = ConvNorm(64, 64, 3, 1, 1, depthwise=True)
-        table = [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)]
-        blocks, channels = [], 64
-        for factor, c_out, repetitions, stride in table:
-            for repetition in range(repetitions):
-                blocks.append(Bottleneck(channels, channels * factor, c_out, stride if repetition == 0 else 1))
-                channels = c_out
-        self.blocks = nn.ModuleList(blocks)
+        channels = 64 * scale
+        self.stem = ConvNorm(3, channels, 3, 2, 1)
+        early, *following = blocks
+        self.grouped = ConvNorm(channels, channels, 3, 1, 1, groups=64) if early == 1 else None
+        inner = [] if self.grouped else [Bottleneck(channels, 128, channels, 1) for _ in range(early)]
+        for (first, inside, out), n in zip([(128, 128, 64), (256, 256, 128), (512, 256, 128)], following):
+            inner.append(Bottleneck(channels, first, out * scale, 2))
+            channels = out * scale
+            inner += [Bottleneck(channels, inside, channels, 1) for _ in range(n)]
+        self.blocks = nn.ModuleList(inner)
         self.last = ConvNorm(channels, 512, 1)
         for _ in range(4):
             height, width = -(-height // 2), -(-width // 2)
         # `global` is a word of Python's.
-        self.add_module("global", ConvNorm(512, 512, (height, width), depthwise=True, activated=False))
-        self.head = LinearNorm(512, 128)
+        self.add_module("global", ConvNorm(512, 512, (height, width), groups=512, activated=False))
+        self.head = LinearNorm(512, embedding)
 
     def forward(self, x):
-        x = self.depthwise(self.stem(x))
+        x = self.stem(x)
+        x = self.grouped(x) if self.grouped else x
         for block in self.blocks:
             x = block(x)
         return self.head(getattr(self, "global")(self.last(x)).flatten(1))
@@ -338,11 +342,65 @@ class InceptionResNet(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class LayerNorm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.gamma, self.beta = nn.Parameter(torch.empty(width)), nn.Parameter(torch.empty(width))
+
+    def forward(self, x):
+        return F.layer_norm(x, self.gamma.shape, self.gamma, self.beta)
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.qkv, self.projection, self.heads = Linear(width, 3 * width, bias=False), Linear(width, width), heads
+
+    def forward(self, x):
+        parts = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+        return self.projection(F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2))
+
+
+class TransformerBlock(nn.Module):
+    def __init__(self, width, heads, expansion):
+        super().__init__()
+        self.attention_norm, self.attention = LayerNorm(width), Attention(width, heads)
+        self.mlp_norm = LayerNorm(width)
+        self.widen, self.narrow = Linear(width, expansion * width), Linear(expansion * width, width)
+
+    def forward(self, x):
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.narrow(F.relu6(self.widen(self.mlp_norm(x))))
+
+
+class VisionTransformer(nn.Module):
+    """Dosovitskiy et al. 2020, as InsightFace has it: no class token, all tokens into the last layers."""
+
+    def __init__(self, height, width, patch, tokens, depth, heads=8, expansion=4, embedding=512):
+        super().__init__()
+        n = (height // patch) * (width // patch)
+        self.patches, self.bias = Conv(3, tokens, patch, patch), nn.Parameter(torch.empty(tokens))
+        self.positions = nn.Parameter(torch.empty(n, tokens))
+        self.mask_token = nn.Parameter(torch.empty(1, tokens))  # while training
+        self.blocks = nn.Sequential(*(TransformerBlock(tokens, heads, expansion) for _ in range(depth)))
+        self.norm = LayerNorm(tokens)
+        self.hidden, self.head = LinearNorm(n * tokens, tokens, 2e-5), LinearNorm(tokens, embedding, 2e-5)
+
+    def forward(self, x):
+        x = (self.patches(x) + self.bias[:, None, None]).flatten(2).transpose(1, 2)
+        return self.head(self.hidden(self.norm(self.blocks(x + self.positions)).flatten(1)))
+
+
 # name: network, configuration, width, height
 NETWORKS = {
     "iresnet18": (lambda: IResNet([2, 2, 2, 2], 32, 48), 'kind = "resnet"\ndepths = [2, 2, 2, 2]\n'
                   "widths = [64, 128, 256, 512]\nleading_norm = true\nembedding_dim = 512", 48, 32),
     "mobilefacenet": (lambda: MobileFaceNet(48, 64), 'kind = "mobilefacenet"', 64, 48),
+    "mbf": (lambda: MobileFaceNet(48, 64, 512, 2), 'kind = "mobilefacenet"\nembedding_dim = 512\nscale = 2', 64, 48),
+    "mbf-deep": (lambda: MobileFaceNet(32, 48, 64, 3, (2, 1, 2, 0)), 'kind = "mobilefacenet"\nembedding_dim = 64\n'
+                 "scale = 3\nblocks = [2, 1, 2, 0]", 48, 32),
+    "vit": (lambda: VisionTransformer(40, 31, 9, 48, 3, 4, 2, 32), 'kind = "vit"\nwidth = 48\ndepth = 3\nheads = 4\n'
+            "expansion = 2\nembedding_dim = 32", 31, 40),
     "nn2": (lambda: Inception(NN2), 'kind = "inception"\ntable = "nn2"', 80, 64),
     "nn4-small": (lambda: Inception(NN4_SMALL), 'kind = "inception"\ntable = "nn4-small"', 64, 64),
     "nn4-small-response": (lambda: Inception(NN4_SMALL, True),

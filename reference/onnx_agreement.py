@@ -24,6 +24,8 @@ TOLERANCE = 1e-4
 
 NETWORKS = {
     "mobilefacenet": ('{ kind = "mobilefacenet", embedding_dim = 128 }', 112, 3),
+    "mobilefacenet, wide": ('{ kind = "mobilefacenet", embedding_dim = 512, scale = 2 }', 112, 3),
+    "vit": ('{ kind = "vit", width = 64, depth = 3, embedding_dim = 64, drop_path = 0.1, masked = 0.1 }', 64, 3),
     "resnet": (
         '{ kind = "resnet", depths = [1, 2], widths = [32, 64], stem_stride = 2, embedding_dim = 64, dropout = 0.2 }',
         64,

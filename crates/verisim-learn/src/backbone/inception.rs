@@ -122,7 +122,7 @@ impl InceptionConfig {
             kernel: [side; 2],
             stride,
             padding: [side / 2; 2],
-            is_depthwise: false,
+            groups: 1,
         };
         let mut unit = |channels: [usize; 2], side: usize, stride: usize| {
             let spec = spec(channels, side, stride);

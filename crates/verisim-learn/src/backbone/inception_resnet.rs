@@ -77,13 +77,7 @@ impl InceptionResNetConfig {
         let mut channels = input.channels;
         let stem = STEM.map(|[c_out, side, stride, padding]| {
             let (kernel, padding) = ([side; 2], [padding; 2]);
-            let spec = ConvSpec {
-                channels: [channels, c_out],
-                kernel,
-                stride,
-                padding,
-                is_depthwise: false,
-            };
+            let spec = ConvSpec { channels: [channels, c_out], kernel, stride, padding, groups: 1 };
             channels = c_out;
             RectifiedConv::normalized(spec, EPSILON, weights)
         });
@@ -247,8 +241,7 @@ fn branch(
     for (index, &(c_out, kernel)) in steps.iter().enumerate() {
         let stride = if index + 1 == steps.len() { last_stride } else { 1 };
         let padding = if stride == 1 { kernel.map(|side| side / 2) } else { [0, 0] };
-        let spec =
-            ConvSpec { channels: [channels, c_out], kernel, stride, padding, is_depthwise: false };
+        let spec = ConvSpec { channels: [channels, c_out], kernel, stride, padding, groups: 1 };
         convs.push(RectifiedConv::normalized(spec, EPSILON, weights));
         channels = c_out;
     }

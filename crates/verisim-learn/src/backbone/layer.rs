@@ -1,5 +1,7 @@
 //! The layers that face networks are made of, each able to run and to write itself as ONNX.
 
+use std::ops::Range;
+
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
 
@@ -25,42 +27,43 @@ pub(crate) struct ConvSpec {
     pub(crate) stride: usize,
     /// Zeros above and below, left and right.
     pub(crate) padding: [usize; 2],
-    /// Whether every channel has a window of its own.
-    pub(crate) is_depthwise: bool,
+    /// Parts that channels are dealt out to, each convolved on its own.
+    pub(crate) groups: usize,
 }
 
 impl ConvSpec {
     /// A window of 3 x 3 that keeps the size at stride 1.
     pub(crate) fn three(c_in: usize, c_out: usize, stride: usize) -> Self {
         let channels = [c_in, c_out];
-        Self { channels, kernel: [3, 3], stride, padding: [1, 1], is_depthwise: false }
+        Self { channels, kernel: [3, 3], stride, padding: [1, 1], groups: 1 }
     }
 
     /// A window of one pixel.
     pub(crate) fn point(c_in: usize, c_out: usize, stride: usize) -> Self {
         let channels = [c_in, c_out];
-        Self { channels, kernel: [1, 1], stride, padding: [0, 0], is_depthwise: false }
+        Self { channels, kernel: [1, 1], stride, padding: [0, 0], groups: 1 }
     }
 
     /// One 3 x 3 window a channel.
     pub(crate) fn depthwise(channels: usize, stride: usize) -> Self {
-        Self { is_depthwise: true, ..Self::three(channels, channels, stride) }
+        Self { groups: channels, ..Self::three(channels, channels, stride) }
     }
 
     /// One window a channel that covers the whole picture, leaving a single pixel.
     pub(crate) fn global_depthwise(channels: usize, size: [usize; 2]) -> Self {
+        let groups = channels;
         let channels = [channels; 2];
-        Self { channels, kernel: size, stride: 1, padding: [0, 0], is_depthwise: true }
+        Self { channels, kernel: size, stride: 1, padding: [0, 0], groups }
     }
 }
 
 /// Convolution without bias.
 #[derive(Module, Debug)]
 pub(crate) struct Conv {
-    weight: Param<Tensor<4>>, // [c_out, c_in or 1, k_height, k_width]
+    weight: Param<Tensor<4>>, // [c_out, c_in / groups, k_height, k_width]
     stride: usize,
     padding: [usize; 2],
-    is_depthwise: bool,
+    groups: usize,
 }
 
 impl Conv {
@@ -68,14 +71,13 @@ impl Conv {
     pub(crate) fn new(spec: ConvSpec, weights: &mut WeightSource) -> Self {
         let [c_in, c_out] = spec.channels;
         let [k_height, k_width] = spec.kernel;
-        let c_in = if spec.is_depthwise { 1 } else { c_in };
-        let fan = if spec.is_depthwise { 1 } else { c_out } * k_height * k_width;
+        let fan = c_out / spec.groups * k_height * k_width;
         let deviation = (2.0 / fan as f32).sqrt();
         Self {
-            weight: weights.normal([c_out, c_in, k_height, k_width], deviation),
+            weight: weights.normal([c_out, c_in / spec.groups, k_height, k_width], deviation),
             stride: spec.stride,
             padding: spec.padding,
-            is_depthwise: spec.is_depthwise,
+            groups: spec.groups,
         }
     }
 
@@ -85,8 +87,11 @@ impl Conv {
     }
 
     pub(crate) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let conv = if self.is_depthwise { ops::depthwise_conv2d } else { ops::conv2d };
-        conv(input, self.weight.val(), self.stride, self.padding)
+        let (weight, stride, padding) = (self.weight.val(), self.stride, self.padding);
+        match self.groups {
+            1 => ops::conv2d(input, weight, stride, padding),
+            groups => ops::grouped_conv2d(input, weight, groups, stride, padding),
+        }
     }
 
     /// Writes the convolution with what follows it folded in.
@@ -100,8 +105,8 @@ impl Conv {
                 *value *= scale;
             }
         }
-        let groups = if self.is_depthwise { shape[0] } else { 1 };
-        let (stride, padding, bias) = (self.stride, self.padding, affine.shift);
+        let (stride, padding, groups) = (self.stride, self.padding, self.groups);
+        let bias = affine.shift;
         graph.conv(input, ConvNode { weight, shape, bias, stride, padding, groups })
     }
 }
@@ -257,6 +262,16 @@ impl LinearNorm {
         }
     }
 
+    /// Keeps the gammas at 1, which they are first, so that only the shift is learned.
+    ///
+    /// `InsightFace` does so at the end of its residual networks.
+    pub(crate) fn with_fixed_gamma(mut self, is_fixed: bool) -> Self {
+        if is_fixed {
+            self.norm.gamma = self.norm.gamma.set_require_grad(false);
+        }
+        self
+    }
+
     pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         self.norm.forward(input.matmul(self.weight.val()))
     }
@@ -291,26 +306,58 @@ impl LinearNorm {
 /// Fully connected layer.
 #[derive(Module, Debug)]
 pub(crate) struct Linear {
-    weight: Param<Tensor<2>>, // [inputs, outputs]
-    bias: Param<Tensor<1>>,   // [outputs]
+    weight: Param<Tensor<2>>,       // [inputs, outputs]
+    bias: Option<Param<Tensor<1>>>, // [outputs]
 }
 
 impl Linear {
     pub(crate) fn new(n_inputs: usize, n_outputs: usize, weights: &mut WeightSource) -> Self {
         let deviation = (1.0 / n_inputs as f32).sqrt();
-        Self {
-            weight: weights.normal([n_inputs, n_outputs], deviation),
-            bias: weights.constant([n_outputs], 0.0),
-        }
+        Self::without_bias([n_inputs, n_outputs], deviation, weights).with_bias(weights)
+    }
+
+    pub(crate) fn without_bias(
+        sizes: [usize; 2],
+        deviation: f32,
+        weights: &mut WeightSource,
+    ) -> Self {
+        Self { weight: weights.normal(sizes, deviation), bias: None }
+    }
+
+    pub(crate) fn with_bias(mut self, weights: &mut WeightSource) -> Self {
+        let [_, n_outputs] = self.weight.dims();
+        self.bias = Some(weights.constant([n_outputs], 0.0));
+        self
     }
 
     pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        input.matmul(self.weight.val()) + self.bias.val().unsqueeze()
+        let output = input.matmul(self.weight.val());
+        match &self.bias {
+            Some(bias) => output + bias.val().unsqueeze(),
+            None => output,
+        }
     }
 
     pub(crate) fn export(&self, graph: &mut Graph, input: Value) -> Value {
-        let shape = self.weight.dims();
-        graph.linear(input, host(self.weight.val()), shape, host(self.bias.val()))
+        self.export_columns(0..self.weight.dims()[1], graph, input)
+    }
+
+    /// Writes the part of the layer that makes these of its outputs.
+    pub(crate) fn export_columns(
+        &self,
+        columns: Range<usize>,
+        graph: &mut Graph,
+        input: Value,
+    ) -> Value {
+        let [n_inputs, n_outputs] = self.weight.dims();
+        let bias = match &self.bias {
+            Some(bias) => host(bias.val()),
+            None => vec![0.0; n_outputs],
+        };
+        let weight = host(self.weight.val());
+        let rows = weight.chunks_exact(n_outputs).flat_map(|row| row[columns.clone()].to_vec());
+        let shape = [n_inputs, columns.len()];
+        graph.linear(input, rows.collect(), shape, bias[columns].to_vec())
     }
 }
 

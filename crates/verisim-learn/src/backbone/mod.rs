@@ -1,6 +1,7 @@
 //! Networks that turn pictures into features; they know no loss and no data.
 
 mod align;
+mod attention;
 mod dropout;
 mod edges;
 mod fixed;
@@ -8,6 +9,7 @@ mod gradients;
 mod inception;
 mod inception_resnet;
 pub(crate) mod layer;
+mod layer_norm;
 mod mobilefacenet;
 mod pool;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod rectified;
 mod resnet;
 #[cfg(test)]
 mod tests;
+mod vit;
 mod weights;
 
 use std::fmt;
@@ -31,6 +34,7 @@ pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTa
 pub use self::inception_resnet::{InceptionResNet, InceptionResNetConfig};
 pub use self::mobilefacenet::{MobileFaceNet, MobileFaceNetConfig};
 pub use self::resnet::{ResNet, ResNetConfig};
+pub use self::vit::{Vit, VitConfig};
 pub use self::weights::WeightSource;
 use crate::export::graph::{Graph, Value};
 
@@ -118,6 +122,8 @@ pub enum BackboneConfig {
     /// Inception-ResNet-v1, whose public weights many use.
     #[serde(rename = "inception-resnet")]
     InceptionResNet(InceptionResNetConfig),
+    /// A vision transformer.
+    Vit(VitConfig),
     /// Oriented gradients in cells, and one layer.
     Gradients(GradientsConfig),
 }
@@ -140,6 +146,7 @@ impl BackboneConfig {
             Self::InceptionResNet(config) => {
                 Backbone::InceptionResNet(config.init(input, weights)?)
             }
+            Self::Vit(config) => Backbone::Vit(config.init(input, weights)?),
             Self::Gradients(config) => Backbone::Gradients(config.init(input, weights)?),
         })
     }
@@ -155,6 +162,7 @@ impl BackboneConfig {
             Self::MobileFaceNet(config) => config.check(),
             Self::Inception(config) => config.check(),
             Self::InceptionResNet(config) => config.check(),
+            Self::Vit(config) => config.check(),
             Self::Gradients(config) => config.check(),
         }
     }
@@ -166,6 +174,7 @@ impl BackboneConfig {
             Self::MobileFaceNet(config) => config.embedding_dim,
             Self::Inception(config) => config.embedding_dim,
             Self::InceptionResNet(config) => config.embedding_dim,
+            Self::Vit(config) => config.embedding_dim,
             Self::Gradients(config) => config.embedding_dim,
         }
     }
@@ -186,6 +195,8 @@ pub enum Backbone {
     Inception(Inception),
     /// Inception-ResNet-v1.
     InceptionResNet(InceptionResNet),
+    /// A vision transformer.
+    Vit(Vit),
     /// Oriented gradients in cells, and one layer.
     Gradients(Gradients),
 }
@@ -203,6 +214,7 @@ impl Backbone {
             Self::MobileFaceNet(network) => network.forward(images),
             Self::Inception(network) => network.forward(images),
             Self::InceptionResNet(network) => network.forward(images, dropout),
+            Self::Vit(network) => network.forward(images, dropout),
             Self::Gradients(network) => network.forward(&images, dropout),
         }
     }
@@ -223,6 +235,7 @@ impl Backbone {
             Self::MobileFaceNet(network) => network.export(graph, images),
             Self::Inception(network) => network.export(graph, images),
             Self::InceptionResNet(network) => network.export(graph, images),
+            Self::Vit(network) => network.export(graph, images),
             Self::Gradients(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)

@@ -111,6 +111,13 @@ fn iresnet_agrees_with_pytorch() {
 #[test]
 fn mobilefacenet_agrees_with_pytorch() {
     check("mobilefacenet");
+    check("mbf");
+    check("mbf-deep");
+}
+
+#[test]
+fn vision_transformers_agree_with_pytorch() {
+    check("vit");
 }
 
 #[test]
@@ -142,6 +149,15 @@ fn networks_learn_as_many_parameters_as_those_they_are_named_after() {
     // 27,910,327 with a classifier of 8,631 identities in facenet-pytorch.
     let public = learned("kind = 'inception-resnet'", 160);
     assert_eq!(public + 512 * 8_631 + 8_631, 27_910_327);
+    // InsightFace's `mbf` and `mbf_large`.
+    let mobile = "kind = 'mobilefacenet'\nembedding_dim = 512\n";
+    assert_eq!(learned(&format!("{mobile}scale = 2"), 112), 2_059_520);
+    let large = format!("{mobile}scale = 4\nblocks = [2, 8, 12, 4]");
+    assert_eq!(learned(&large, 112), 6_314_880);
+    // InsightFace's `vit_t`, as PyTorch counts it.
+    assert_eq!(learned("kind = 'vit'\nwidth = 256", 112), vit_parameters(256));
+    assert_eq!(vit_parameters(256), 19_137_792);
+    assert_eq!(vit_parameters(512), 76_023_296);
     // InsightFace, with the bias of the last layer.
     let iresnet = |depths: &str| {
         let widths = "widths = [64, 128, 256, 512]\nleading_norm = true\nembedding_dim = 512";
@@ -153,5 +169,18 @@ fn networks_learn_as_many_parameters_as_those_they_are_named_after() {
     if std::env::var_os("RUN_SLOW_TESTS").is_some() {
         assert_eq!(iresnet("[3, 13, 30, 3]"), 65_156_160);
         assert_eq!(iresnet("[6, 26, 60, 6]"), 118_833_920);
+        assert_eq!(learned("kind = 'vit'\nwidth = 512", 112), vit_parameters(512));
     }
+}
+
+/// Of InsightFace's vision transformers: patches of 9 x 9 of 112 x 112, 12 blocks.
+fn vit_parameters(width: usize) -> usize {
+    let n_tokens = (112 / 9) * (112 / 9);
+    let norm = 2 * width;
+    let patches = 3 * 9 * 9 * width + width;
+    let attention = width * 3 * width + width * width + width;
+    let layers = width * 4 * width + 4 * width + 4 * width * width + width;
+    let head = n_tokens * width * width + 2 * width + width * 512 + 2 * 512;
+    let positions_and_mask = (n_tokens + 1) * width;
+    patches + positions_and_mask + 12 * (attention + layers + 2 * norm) + norm + head
 }

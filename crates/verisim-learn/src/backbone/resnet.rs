@@ -35,6 +35,10 @@ pub struct ResNetConfig {
     /// Share of the last feature map that is dropped while training, in `[0, 1)`.
     #[serde(default)]
     pub dropout: f64,
+    /// Whether the last normalization only centers and scales to unit variance, and learns a shift
+    /// alone, as in `InsightFace`.
+    #[serde(default)]
+    pub fixed_last_gamma: bool,
 }
 
 fn one() -> usize {
@@ -56,6 +60,7 @@ impl ResNetConfig {
             leading_norm: true,
             embedding_dim: 512,
             dropout: 0.0,
+            fixed_last_gamma: true,
         }
     }
 
@@ -89,7 +94,8 @@ impl ResNetConfig {
             stem,
             blocks,
             norm: Norm::new(channels, weights),
-            head: LinearNorm::new(channels * size.height * size.width, self.embedding_dim, weights),
+            head: LinearNorm::new(channels * size.height * size.width, self.embedding_dim, weights)
+                .with_fixed_gamma(self.fixed_last_gamma),
             dropout: self.dropout,
         })
     }

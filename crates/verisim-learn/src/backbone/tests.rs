@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::layer::{Norm, host};
 use super::{
     Backbone, BackboneConfig, Dropout, GradientsConfig, InputSize, MobileFaceNetConfig,
-    ResNetConfig, WeightSource, l2_normalize,
+    ResNetConfig, VitConfig, WeightSource, l2_normalize,
 };
 
 fn small() -> BackboneConfig {
@@ -18,11 +18,12 @@ fn small() -> BackboneConfig {
         leading_norm: true,
         embedding_dim: 12,
         dropout: 0.3,
+        fixed_last_gamma: false,
     })
 }
 
 fn mobile() -> BackboneConfig {
-    BackboneConfig::MobileFaceNet(MobileFaceNetConfig { embedding_dim: 128 })
+    BackboneConfig::MobileFaceNet(MobileFaceNetConfig::default())
 }
 
 fn gradients() -> GradientsConfig {
@@ -35,6 +36,18 @@ fn gradients() -> GradientsConfig {
         dropout: 0.0,
         mirror: false,
         align: None,
+    }
+}
+
+fn vit() -> VitConfig {
+    VitConfig {
+        width: 24,
+        depth: 3,
+        heads: 4,
+        embedding_dim: 10,
+        drop_path: 0.3,
+        masked: 0.4,
+        ..VitConfig::tiny()
     }
 }
 
@@ -53,7 +66,8 @@ fn any_size_of_picture_gives_embeddings_of_unit_length() {
     for (width, height, channels) in [(112, 112, 3), (80, 96, 1), (47, 55, 3)] {
         let size = InputSize { width, height, channels };
         let gradients = BackboneConfig::Gradients(gradients());
-        for (config, dim) in [(small(), 12), (mobile(), 128), (gradients, 10)] {
+        let vit = BackboneConfig::Vit(vit());
+        for (config, dim) in [(small(), 12), (mobile(), 128), (gradients, 10), (vit, 10)] {
             let embeddings = network(&config, size, &device).embed(images(2, size, &device));
             assert_eq!(embeddings.dims(), [2, dim]);
             for norm in host(embeddings.square().sum_dim(1)) {
@@ -101,6 +115,46 @@ fn dropout_acts_in_training_alone() {
     assert_ne!(forward(Dropout::none()), forward(Dropout::from_seed(1)));
 }
 
+/// The slope along a direction of one parameter's values, and what the gradient says it is.
+#[track_caller]
+fn check_slope<const D: usize>(
+    network: &mut super::Vit,
+    parameter: impl Fn(&mut super::Vit) -> &mut burn::module::Param<Tensor<D>>,
+    images: &Tensor<4>,
+) {
+    let loss = |network: &super::Vit| {
+        let features = network.forward(images.clone(), &mut Dropout::from_seed(9));
+        let pull = WeightSource::new(4, &images.device()).normal(features.dims(), 1.0);
+        (features * pull.val().detach()).sum()
+    };
+    let gradients = loss(network).backward();
+    let original = parameter(network).clone();
+    let gradient = original.val().grad(&gradients).unwrap();
+    let direction = WeightSource::new(5, &images.device()).normal(original.dims(), 1.0);
+    let direction = direction.val().detach();
+    let along = (Tensor::from_inner(gradient) * direction.clone()).sum().into_scalar::<f32>();
+    let mut at = |step: f64| {
+        let moved = original.clone().map(|values| values + direction.clone() * step);
+        *parameter(network) = moved;
+        f64::from(loss(network).into_scalar::<f32>())
+    };
+    let slope = (at(1e-3) - at(-1e-3)) / 2e-3;
+    *parameter(network) = original;
+    assert!(slope.abs() > 0.2, "nothing depends on it: {slope}");
+    assert!((slope - f64::from(along)).abs() < 0.02 * slope.abs() + 0.05, "{along}, not {slope}");
+}
+
+#[test]
+fn gradients_reach_all_of_a_vision_transformer_through_what_is_left_out() {
+    let device = Device::flex().autodiff();
+    let size = InputSize { width: 28, height: 37, channels: 3 };
+    let mut network = vit().init(size, &mut WeightSource::new(1, &device)).unwrap();
+    let images = images(6, size, &device);
+    check_slope(&mut network, |network| &mut network.mask_token, &images);
+    check_slope(&mut network, |network| &mut network.positions, &images);
+    check_slope(&mut network, |network| &mut network.bias, &images);
+}
+
 #[test]
 fn running_statistics_follow_pytorch() {
     let device = Device::flex().autodiff();
@@ -139,8 +193,26 @@ fn impossible_sizes_are_refused() {
     assert!(found.starts_with("widths is [64]"), "{found}");
     assert_eq!(refusal(|config| config.dropout = 1.0), "dropout is 1, but must be in [0, 1)");
     assert_eq!(refusal(|config| config.stem_stride = 4), "stem_stride is 4, but must be 1 or 2");
-    let mobile = BackboneConfig::MobileFaceNet(MobileFaceNetConfig { embedding_dim: 0 });
+    let mobile = BackboneConfig::MobileFaceNet(MobileFaceNetConfig {
+        embedding_dim: 0,
+        ..MobileFaceNetConfig::default()
+    });
     assert!(mobile.check().is_err());
+    let refusal = |change: fn(&mut VitConfig)| {
+        let mut config = vit();
+        change(&mut config);
+        let size = InputSize { width: 28, height: 37, channels: 3 };
+        let found = config.init(size, &mut WeightSource::new(1, &Device::flex()));
+        found.unwrap_err().to_string()
+    };
+    let found = refusal(|config| config.heads = 5);
+    assert_eq!(found, "heads is 5, but must be a divisor of width");
+    assert_eq!(refusal(|config| config.depth = 0), "depth is 0, but must be above 0");
+    assert_eq!(refusal(|config| config.masked = 1.0), "masked is 1, but must be in [0, 1)");
+    let found = refusal(|config| config.patch = 30);
+    let expected =
+        "patch is 30 for pictures of 28x37 RGB, but must be at most their width and height";
+    assert_eq!(found, expected);
 }
 
 #[test]

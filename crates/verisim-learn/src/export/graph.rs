@@ -160,6 +160,19 @@ impl Graph {
         self.node("Softmax", &[input], [], vec![int("axis", axis)])
     }
 
+    /// Normalizes the rows of `[n, dim]`, and scales and shifts their components.
+    pub(crate) fn layer_norm(
+        &mut self,
+        input: Value,
+        [scale, shift]: [Vec<f32>; 2],
+        epsilon: f32,
+    ) -> Value {
+        let shape = vec![scale.len()];
+        let weights = [("scale", scale, shape.clone()), ("bias", shift, shape)];
+        let attributes = vec![int("axis", 1), float("epsilon", epsilon)];
+        self.node("LayerNormalization", &[input], weights, attributes)
+    }
+
     pub(crate) fn add_constant(
         &mut self,
         input: Value,
@@ -171,6 +184,12 @@ impl Graph {
 
     pub(crate) fn multiply_by(&mut self, input: Value, factor: f32) -> Value {
         self.node("Mul", &[input], [("factor", vec![factor], Vec::new())], Vec::new())
+    }
+
+    /// Values below and above a range become its ends.
+    pub(crate) fn clip(&mut self, input: Value, [low, high]: [f32; 2]) -> Value {
+        let ends = [("min", vec![low], Vec::new()), ("max", vec![high], Vec::new())];
+        self.node("Clip", &[input], ends, Vec::new())
     }
 
     /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.

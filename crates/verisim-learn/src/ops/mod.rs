@@ -103,6 +103,41 @@ pub(crate) fn depthwise_conv2d(
     Tensor::from_dispatch(Dispatch::net_depthwise(input, weight, stride, padding))
 }
 
+/// Convolution of every group of channels on its own, without bias or dilation.
+///
+/// On the CPU it is one depthwise convolution for each channel of a group: that channel, repeated for
+/// all that the group makes. Groups are small where networks have them.
+///
+/// # Shapes
+///
+/// - input: `[batch, c_in, height, width]`
+/// - weight: `[c_out, c_in / groups, k_height, k_width]`
+/// - output: `[batch, c_out, h_out, w_out]`
+pub(crate) fn grouped_conv2d(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    groups: usize,
+    stride: usize,
+    padding: [usize; 2],
+) -> Tensor<4> {
+    let [c_out, n_members, ..] = weight.dims();
+    if n_members == 1 && c_out == groups {
+        return depthwise_conv2d(input, weight, stride, padding);
+    }
+    if !is_flex(&input.device()) {
+        let options = ConvOptions::new([stride; 2], padding, [1; 2], groups);
+        return burn_conv2d(input, weight, None, options);
+    }
+    let [batch, _, height, width] = input.dims();
+    let members = input.reshape([batch, groups, n_members, height * width]);
+    let part = |member| {
+        let repeated = members.clone().narrow(2, member, 1).repeat_dim(2, c_out / groups);
+        let windows = weight.clone().narrow(1, member, 1);
+        depthwise_conv2d(repeated.reshape([batch, c_out, height, width]), windows, stride, padding)
+    };
+    (1..n_members).fold(part(0), |sum, member| sum + part(member))
+}
+
 /// `max(x, 0) + slope * min(x, 0)`, with one slope a channel.
 ///
 /// # Shapes

@@ -5,7 +5,7 @@ use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
-use super::{batch_norm, carry, conv2d, cosine, depthwise_conv2d, is_flex, prelu};
+use super::{batch_norm, carry, conv2d, cosine, depthwise_conv2d, grouped_conv2d, is_flex, prelu};
 use crate::backbone::WeightSource;
 use crate::backbone::l2_normalize;
 use crate::backbone::layer::host;
@@ -74,6 +74,20 @@ fn depthwise_convolutions_agree_with_burn() {
         compare(
             run(input, weight, |input, weight| {
                 depthwise_conv2d(input, weight, stride, [padding; 2])
+            }),
+            run(input, weight, |input, weight| burn_conv2d(input, weight, None, options())),
+        );
+    }
+}
+
+#[test]
+fn grouped_convolutions_agree_with_burn() {
+    for (groups, c_in, c_out, stride) in [(4, 8, 8, 1), (2, 6, 10, 2), (3, 3, 6, 1), (6, 6, 6, 2)] {
+        let options = || ConvOptions::new([stride; 2], [1; 2], [1; 2], groups);
+        let (input, weight) = ([2, c_in, 9, 7], [c_out, c_in / groups, 3, 3]);
+        compare(
+            run(input, weight, |input, weight| {
+                grouped_conv2d(input, weight, groups, stride, [1; 2])
             }),
             run(input, weight, |input, weight| burn_conv2d(input, weight, None, options())),
         );

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Which optimizer, and its parameters.
 ///
 /// Weight decay is applied to weights of convolutions, linear layers and class centers, not to
-/// normalizations, slopes and biases, which it would only disturb.
+/// normalizations, slopes, biases and the places of tokens, which it would only disturb.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum OptimizerConfig {
@@ -48,8 +48,8 @@ fn momentum() -> f64 {
     0.9
 }
 
-/// Parameters of these names are one-dimensional: normalizations, slopes and biases.
-const NOT_DECAYED: [&str; 4] = ["gamma", "beta", "slopes", "bias"];
+/// Parameters of these names are added or scale one channel: nothing is weighed by them.
+const NOT_DECAYED: [&str; 6] = ["gamma", "beta", "slopes", "bias", "positions", "mask_token"];
 
 impl OptimizerConfig {
     /// Full learning rate.

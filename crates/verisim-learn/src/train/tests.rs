@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
 
 use super::metrics::Record;
 use super::{
     EpochRecord, Observer, Recipe, RunFolder, SpreadRecord, StepRecord, TrainError, Trained,
     Trainer, Warning,
 };
-use crate::backbone::InputSize;
+use crate::backbone::{Backbone, InputSize};
 use crate::data::MemoryChips;
 use crate::export::to_onnx;
 
@@ -122,6 +123,52 @@ fn trainer(recipe: &Recipe, chips: &Arc<MemoryChips>) -> Trainer {
 
 fn weights(trained: &Trained) -> Vec<u8> {
     to_onnx(&trained.backbone, SIZE, 16, &[])
+}
+
+/// The parameters whose names end so.
+fn parameters(backbone: &Backbone, name: &str) -> Vec<f32> {
+    struct Named<'a>(&'a str, Vec<String>, Vec<f32>);
+    impl ModuleVisitor for Named<'_> {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.1.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.1.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.1.join(".").ends_with(self.0) {
+                self.2.extend(param.val().into_data().iter::<f32>());
+            }
+        }
+    }
+    let mut named = Named(name, Vec::new(), Vec::new());
+    backbone.visit(&mut named);
+    named.2
+}
+
+#[test]
+fn a_fixed_gamma_stays_one_also_after_a_resumption() {
+    let chips = stripes(20, 6);
+    let folder = tempfile::tempdir().unwrap();
+    let fixed = recipe(&[("dropout = 0.1", "dropout = 0.1\n    fixed_last_gamma = true")]);
+    let short = Recipe { epochs: 1, ..fixed.clone() };
+    let run = RunFolder::create(folder.path(), &short).unwrap();
+    trainer(&short, &chips).run(Some(&run), &mut Notes::default()).unwrap();
+    let checkpoint = run.newest().unwrap().unwrap();
+    let resumed = trainer(&fixed, &chips).resume(checkpoint, &run).unwrap();
+    let trained = resumed.run(Some(&run), &mut Notes::default()).unwrap();
+    assert_eq!(parameters(&trained.backbone, "head.norm.gamma"), [1.0; 16]);
+    let free = trainer(&recipe(&[]), &chips).run(None, &mut Notes::default()).unwrap();
+    for (backbone, name) in [
+        (&trained.backbone, "head.norm.beta"),
+        (&trained.backbone, "0.second.norm.gamma"),
+        (&free.backbone, "head.norm.gamma"),
+    ] {
+        let found = parameters(backbone, name);
+        assert!(!found.is_empty() && found.iter().all(|it| *it != 1.0 && *it != 0.0), "{name}");
+    }
 }
 
 #[test]

@@ -113,7 +113,18 @@ fn a_network_whose_blocks_begin_with_a_normalization_agrees() {
 
 #[test]
 fn mobilefacenet_agrees() {
-    check("kind = 'mobilefacenet'", InputSize { width: 48, height: 48, channels: 3 });
+    let size = InputSize { width: 48, height: 48, channels: 3 };
+    check("kind = 'mobilefacenet'", size);
+    check(
+        "kind = 'mobilefacenet'\nscale = 2\nblocks = [1, 1, 1, 1]\nfixed_last_gamma = true",
+        size,
+    );
+}
+
+#[test]
+fn a_vision_transformer_agrees() {
+    let backbone = "kind = 'vit'\nwidth = 32\ndepth = 2\nheads = 4\nmasked = 0.2\ndrop_path = 0.1";
+    check(backbone, InputSize { width: 40, height: 48, channels: 3 });
 }
 
 #[test]
