@@ -105,6 +105,48 @@ impl Graph {
         self.node("MaxPool", &[input], [], attributes)
     }
 
+    /// Largest value of windows of 3 x 3 at stride 2, the last of which may hang over the edge.
+    pub(crate) fn max_pool_three_rounded_up(&mut self, input: Value) -> Value {
+        let attributes =
+            vec![int("ceil_mode", 1), ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2])];
+        self.node("MaxPool", &[input], [], attributes)
+    }
+
+    /// The same numbers in another shape: 0 keeps a size, -1 stands for what is left.
+    pub(crate) fn reshape(&mut self, input: Value, shape: &[i64]) -> Value {
+        let value = self.node("Reshape", &[input], [], Vec::new());
+        self.integers("shape", shape, &[shape.len()]);
+        value
+    }
+
+    /// The axes in another order.
+    pub(crate) fn transpose(&mut self, input: Value, axes: &[usize]) -> Value {
+        self.node("Transpose", &[input], [], vec![ints("perm", axes)])
+    }
+
+    /// Puts a matrix of entries of an axis in its place.
+    pub(crate) fn gather(
+        &mut self,
+        input: Value,
+        axis: usize,
+        entries: &[i64],
+        shape: [usize; 2],
+    ) -> Value {
+        let value = self.node("Gather", &[input], [], vec![int("axis", axis)]);
+        self.integers("entries", entries, &shape);
+        value
+    }
+
+    /// Products of matrices, one for every entry of the axes before the last two.
+    pub(crate) fn product(&mut self, input: Value, weight: Vec<f32>, shape: &[usize]) -> Value {
+        self.node("MatMul", &[input], [("weight", weight, shape.to_vec())], Vec::new())
+    }
+
+    /// Adds the same numbers to every sample.
+    pub(crate) fn add_weights(&mut self, input: Value, bias: Vec<f32>, shape: &[usize]) -> Value {
+        self.node("Add", &[input], [("bias", bias, shape.to_vec())], Vec::new())
+    }
+
     /// Mean of every channel: `[batch, channels, 1, 1]`.
     pub(crate) fn global_average(&mut self, input: Value) -> Value {
         self.node("GlobalAveragePool", &[input], [], Vec::new())
@@ -117,19 +159,23 @@ impl Graph {
 
     /// Repeats the first and last rows and columns `n` times.
     pub(crate) fn repeat_edges(&mut self, input: Value, n: usize) -> Value {
-        let name = format!("pads_{}", self.weights.len());
         let n = n.cast_signed() as i64;
-        self.weights.push(TensorProto {
-            dims: vec![8],
-            data_type: INT64,
-            name: name.clone(),
-            raw_data: [0, 0, n, n, 0, 0, n, n].into_iter().flat_map(i64::to_le_bytes).collect(),
-        });
         let value = self.node("Pad", &[input], [], vec![text("mode", "edge")]);
-        if let Some(node) = self.nodes.last_mut() {
-            node.input.push(name);
-        }
+        self.integers("pads", &[0, 0, n, n, 0, 0, n, n], &[8]);
         value
+    }
+
+    /// Gives the last node integers as one more input.
+    fn integers(&mut self, kind: &str, values: &[i64], shape: &[usize]) {
+        let Some(node) = self.nodes.last_mut() else { return };
+        let name = format!("{}.{kind}", node.name);
+        node.input.push(name.clone());
+        self.weights.push(TensorProto {
+            dims: shape.iter().map(|dim| dim.cast_signed() as i64).collect(),
+            data_type: INT64,
+            name,
+            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        });
     }
 
     /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.
