@@ -1,10 +1,12 @@
 //! Networks that turn pictures into features; they know no loss and no data.
 
+mod deepface;
 mod dropout;
 mod gradients;
 mod inception;
 mod inception_resnet;
 pub(crate) mod layer;
+mod local;
 mod mobilefacenet;
 mod pool;
 #[cfg(test)]
@@ -21,6 +23,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+pub use self::deepface::{DeepFace, DeepFaceConfig};
 pub use self::dropout::Dropout;
 pub use self::gradients::{Gradients, GradientsConfig};
 pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTable};
@@ -114,6 +117,8 @@ pub enum BackboneConfig {
     /// Inception-ResNet-v1, whose public weights many use.
     #[serde(rename = "inception-resnet")]
     InceptionResNet(InceptionResNetConfig),
+    /// `DeepFace`, with locally connected layers.
+    DeepFace(DeepFaceConfig),
     /// Oriented gradients in cells, and one layer.
     Gradients(GradientsConfig),
 }
@@ -136,6 +141,7 @@ impl BackboneConfig {
             Self::InceptionResNet(config) => {
                 Backbone::InceptionResNet(config.init(input, weights)?)
             }
+            Self::DeepFace(config) => Backbone::DeepFace(config.init(input, weights)?),
             Self::Gradients(config) => Backbone::Gradients(config.init(input, weights)?),
         })
     }
@@ -151,6 +157,7 @@ impl BackboneConfig {
             Self::MobileFaceNet(config) => config.check(),
             Self::Inception(config) => config.check(),
             Self::InceptionResNet(config) => config.check(),
+            Self::DeepFace(config) => config.check(),
             Self::Gradients(config) => config.check(),
         }
     }
@@ -162,6 +169,7 @@ impl BackboneConfig {
             Self::MobileFaceNet(config) => config.embedding_dim,
             Self::Inception(config) => config.embedding_dim,
             Self::InceptionResNet(config) => config.embedding_dim,
+            Self::DeepFace(config) => config.embedding_dim,
             Self::Gradients(config) => config.embedding_dim,
         }
     }
@@ -182,6 +190,8 @@ pub enum Backbone {
     Inception(Inception),
     /// Inception-ResNet-v1.
     InceptionResNet(InceptionResNet),
+    /// `DeepFace`.
+    DeepFace(DeepFace),
     /// Oriented gradients in cells, and one layer.
     Gradients(Gradients),
 }
@@ -199,6 +209,7 @@ impl Backbone {
             Self::MobileFaceNet(network) => network.forward(images),
             Self::Inception(network) => network.forward(images),
             Self::InceptionResNet(network) => network.forward(images, dropout),
+            Self::DeepFace(network) => network.forward(images, dropout),
             Self::Gradients(network) => network.forward(&images, dropout),
         }
     }
@@ -219,6 +230,7 @@ impl Backbone {
             Self::MobileFaceNet(network) => network.export(graph, images),
             Self::Inception(network) => network.export(graph, images),
             Self::InceptionResNet(network) => network.export(graph, images),
+            Self::DeepFace(network) => network.export(graph, images),
             Self::Gradients(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)
