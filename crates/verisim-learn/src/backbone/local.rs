@@ -6,7 +6,7 @@ use burn::tensor::activation::relu;
 
 use super::layer::host;
 use super::weights::WeightSource;
-use crate::export::graph::{Graph, Value};
+use crate::export::graph::{Graph, Side, Value};
 use crate::ops;
 
 /// Sizes of a [`Local`].
@@ -71,23 +71,26 @@ impl Local {
         let [n_places, n_inputs, c_out] = self.weight.dims();
         let c_in = n_inputs / (self.side * self.side);
         let [height, width] = self.size;
-        let flat = graph.reshape(maps, &[0, c_in as i64, (height * width) as i64]);
+        let flat = graph.reshape(maps, &[Side::Kept, Side::Of(c_in), Side::Of(height * width)]);
         let windows = graph.gather(flat, 2, &self.pixels(), [n_places, self.side * self.side]);
         // [batch, c_in, places, pixels of a window]
         let windows = graph.transpose(windows, &[2, 0, 3, 1]);
-        let rows = graph.reshape(windows, &[n_places as i64, -1, n_inputs as i64]);
+        let rows = graph.reshape(windows, &[Side::Of(n_places), Side::Rest, Side::Of(n_inputs)]);
         let weight = host(self.weight.val());
         let product = graph.product(rows, weight, &[n_places, n_inputs, c_out]);
         let turned = graph.transpose(product, &[1, 2, 0]);
         let [_, out_height, out_width] = self.bias.dims();
-        let output = graph.reshape(turned, &[0, c_out as i64, out_height as i64, out_width as i64]);
+        let output = graph.reshape(
+            turned,
+            &[Side::Kept, Side::Of(c_out), Side::Of(out_height), Side::Of(out_width)],
+        );
         let output =
             graph.add_weights(output, host(self.bias.val()), &[c_out, out_height, out_width]);
         graph.relu(output)
     }
 
     /// The pixels under the window of every place, as positions in a map.
-    fn pixels(&self) -> Vec<i64> {
+    fn pixels(&self) -> Vec<usize> {
         let [_, out_height, out_width] = self.bias.dims();
         let [_, width] = self.size;
         let grid = |height, width| {
@@ -98,7 +101,6 @@ impl Local {
                 let (top, left) = (y * self.stride, x * self.stride);
                 grid(self.side, self.side).map(move |(y, x)| (top + y) * width + left + x)
             })
-            .map(|pixel| pixel as i64)
             .collect()
     }
 }

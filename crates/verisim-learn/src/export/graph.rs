@@ -32,6 +32,16 @@ pub(crate) struct ConvNode {
     pub(crate) groups: usize,
 }
 
+/// A size of a shape.
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    /// As it is in the input, at the same place.
+    Kept,
+    /// What the others leave.
+    Rest,
+    Of(usize),
+}
+
 /// The nodes and weights so far.
 #[derive(Default)]
 pub(crate) struct Graph {
@@ -112,10 +122,16 @@ impl Graph {
         self.node("MaxPool", &[input], [], attributes)
     }
 
-    /// The same numbers in another shape: 0 keeps a size, -1 stands for what is left.
-    pub(crate) fn reshape(&mut self, input: Value, shape: &[i64]) -> Value {
+    /// The same numbers in another shape.
+    pub(crate) fn reshape(&mut self, input: Value, shape: &[Side]) -> Value {
+        let number = |side: &Side| match side {
+            Side::Kept => 0,
+            Side::Rest => -1,
+            Side::Of(size) => size.cast_signed() as i64,
+        };
+        let numbers: Vec<i64> = shape.iter().map(number).collect();
         let value = self.node("Reshape", &[input], [], Vec::new());
-        self.integers("shape", shape, &[shape.len()]);
+        self.integers("shape", &numbers, &[shape.len()]);
         value
     }
 
@@ -129,11 +145,12 @@ impl Graph {
         &mut self,
         input: Value,
         axis: usize,
-        entries: &[i64],
+        entries: &[usize],
         shape: [usize; 2],
     ) -> Value {
+        let entries: Vec<i64> = entries.iter().map(|it| it.cast_signed() as i64).collect();
         let value = self.node("Gather", &[input], [], vec![int("axis", axis)]);
-        self.integers("entries", entries, &shape);
+        self.integers("entries", &entries, &shape);
         value
     }
 
