@@ -38,7 +38,7 @@ def drawn(name, shape):
     spread = 2 * uniform(name, math.prod(shape)) - 1
     kind = name.rsplit(".", 1)[-1]
     if kind == "weight":
-        fan_in = math.prod(shape[1:]) if len(shape) == 4 else shape[0]
+        fan_in = math.prod(shape[1:]) if len(shape) == 4 else shape[-2]
         values = spread * math.sqrt(6 / fan_in)
     elif kind == "gamma":
         values = 1 + 0.2 * spread
@@ -391,6 +391,48 @@ class VisionTransformer(nn.Module):
         return self.head(self.hidden(self.norm(self.blocks(x + self.positions)).flatten(1)))
 
 
+class Local(nn.Module):
+    """A convolution with weights of its own at every place: rows, columns and channels of a window."""
+
+    def __init__(self, c_in, c_out, height, width, side, stride=1):
+        super().__init__()
+        self.out = [(size - side) // stride + 1 for size in (height, width)]
+        self.weight = nn.Parameter(torch.empty(math.prod(self.out), side * side * c_in, c_out))
+        self.bias = nn.Parameter(torch.empty(c_out, *self.out))
+        self.side, self.stride = side, stride
+
+    def forward(self, x):
+        places = []
+        for place, weight in enumerate(self.weight):
+            top, left = (self.stride * it for it in divmod(place, self.out[1]))
+            window = x[:, :, top : top + self.side, left : left + self.side]
+            places.append(window.permute(0, 2, 3, 1).flatten(1) @ weight)
+        return F.relu(torch.stack(places, 2).unflatten(2, self.out) + self.bias)
+
+
+class DeepFace(nn.Module):
+    """Taigman et al. 2014, section 3, up to F7."""
+
+    def __init__(self, channels, height, width):
+        super().__init__()
+        c1, c3, c4, c5, c6 = channels
+        self.convs = nn.ModuleList([RectifiedConv(True, 3, c1, 11), RectifiedConv(True, c1, c3, 9)])
+        for conv in self.convs:
+            conv.conv.options["padding"] = 0
+        locals_, sizes = [], [(-(-(size - 13) // 2) + 1) - 8 for size in (height, width)]
+        for c_in, c_out, side, stride in ((c3, c4, 9, 1), (c4, c5, 7, 2), (c5, c6, 5, 1)):
+            locals_.append(Local(c_in, c_out, *sizes, side, stride))
+            sizes = locals_[-1].out
+        self.locals = nn.ModuleList(locals_)
+        self.head = Linear(c6 * math.prod(sizes), 24)
+
+    def forward(self, x):
+        x = self.convs[1](F.max_pool2d(self.convs[0](x), 3, 2, ceil_mode=True))
+        for local in self.locals:
+            x = local(x)
+        return F.relu(self.head(x.flatten(1)))
+
+
 # name: network, configuration, width, height
 NETWORKS = {
     "iresnet18": (lambda: IResNet([2, 2, 2, 2], 32, 48), 'kind = "resnet"\ndepths = [2, 2, 2, 2]\n'
@@ -406,6 +448,8 @@ NETWORKS = {
     "nn4-small-response": (lambda: Inception(NN4_SMALL, True),
                            'kind = "inception"\ntable = "nn4-small"\nnorm = "response"', 64, 64),
     "inception-resnet": (InceptionResNet, 'kind = "inception-resnet"', 96, 80),
+    "deepface": (lambda: DeepFace((6, 5, 4, 3, 2), 76, 85),
+                 'kind = "deepface"\nchannels = [6, 5, 4, 3, 2]\nembedding_dim = 24', 85, 76),
 }
 
 

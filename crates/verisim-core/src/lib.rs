@@ -29,6 +29,7 @@
 //! ```
 
 mod embedding;
+mod head;
 mod identities;
 pub mod knn;
 pub mod measure;
@@ -39,4 +40,5 @@ mod template;
 pub mod threshold;
 
 pub use embedding::{Embedding, InvalidEmbedding};
+pub use head::{Head, HeadKind, InvalidHead};
 pub use template::{InvalidDigest, ModelDigest, Template};

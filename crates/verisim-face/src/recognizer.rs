@@ -1,7 +1,7 @@
 //! From chips to templates; it knows a model, no gallery and no threshold.
 
 use rayon::prelude::*;
-use verisim_core::{Embedding, InvalidEmbedding, ModelDigest, Template};
+use verisim_core::{Embedding, Head, InvalidEmbedding, ModelDigest, Template};
 
 use crate::Picture;
 use crate::model::{Card, Model};
@@ -51,6 +51,11 @@ impl Recognizer {
     /// Card of the model.
     pub fn card(&self) -> &Card {
         self.model.card()
+    }
+
+    /// What the model decides by beside the cosine, if it carries anything.
+    pub fn head(&self) -> Option<&Head> {
+        self.model.head()
     }
 
     /// Digest of the model.

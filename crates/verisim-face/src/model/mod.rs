@@ -1,6 +1,7 @@
 //! Model files and their cards: which bytes, how to feed them, whether they may be trusted.
 
 mod card;
+mod head;
 mod known;
 
 use std::fs;
@@ -9,18 +10,20 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
-use verisim_core::ModelDigest;
+use verisim_core::{Head, ModelDigest};
 
 pub use self::card::{
     Card, Figure, InvalidCard, METADATA_KEY, NoThreshold, ThresholdPoint, ThresholdTable,
     TrainingFacts,
 };
+pub use self::head::{HEAD_KEY, UnusableHead, head_to_toml};
 use crate::onnx::{self, LoadError, Network};
 
 /// A model that was loaded, with its card and the digest of its bytes.
 pub struct Model {
     digest: ModelDigest,
     card: Card,
+    head: Option<Head>,
     pub(crate) network: Box<dyn Network>,
 }
 
@@ -51,6 +54,14 @@ pub enum ModelError {
         path: PathBuf,
         /// What is wrong with it.
         source: InvalidCard,
+    },
+    /// The head in the model file is none.
+    #[error("{}: {source}", path.display())]
+    Head {
+        /// The model file.
+        path: PathBuf,
+        /// What is wrong with its head.
+        source: UnusableHead,
     },
     /// Nobody says how to feed the model.
     #[error(
@@ -113,7 +124,11 @@ impl Model {
         };
         let card = Card::parse(&text)
             .map_err(|source| ModelError::Card { path: card_path.to_owned(), source })?;
-        let model = Self { digest, card, network };
+        let head = network.metadata(HEAD_KEY).map(|text| head::parse(&text, card.embedding_dim));
+        let head = head
+            .transpose()
+            .map_err(|source| ModelError::Head { path: path.to_owned(), source })?;
+        let model = Self { digest, card, head, network };
         model.check(path)?;
         Ok(model)
     }
@@ -126,6 +141,11 @@ impl Model {
     /// What the model is.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// What was learned over the distances of its embeddings, if anything.
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
     }
 
     fn check(&self, path: &Path) -> Result<(), ModelError> {

@@ -269,9 +269,9 @@ impl Aligner {
         if zoom == 1.0 {
             return images;
         }
-        let across = graph.matmul_by(images, enlarge(self.width, zoom), [self.width; 2]);
+        let across = graph.matmul_by(images, enlarge(self.width, zoom), &[self.width; 2]);
         let columns = graph.transpose(across, &SWAPPED);
-        let down = graph.matmul_by(columns, enlarge(self.height, zoom), [self.height; 2]);
+        let down = graph.matmul_by(columns, enlarge(self.height, zoom), &[self.height; 2]);
         graph.transpose(down, &SWAPPED)
     }
 }

@@ -2,6 +2,7 @@
 
 mod align;
 mod attention;
+mod deepface;
 mod dropout;
 mod edges;
 mod fixed;
@@ -10,6 +11,7 @@ mod inception;
 mod inception_resnet;
 pub(crate) mod layer;
 mod layer_norm;
+mod local;
 mod mobilefacenet;
 mod pool;
 #[cfg(test)]
@@ -28,6 +30,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 pub use self::align::AlignConfig;
+pub use self::deepface::{DeepFace, DeepFaceConfig};
 pub use self::dropout::Dropout;
 pub use self::gradients::{Gradients, GradientsConfig};
 pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTable};
@@ -124,6 +127,8 @@ pub enum BackboneConfig {
     InceptionResNet(InceptionResNetConfig),
     /// A vision transformer.
     Vit(VitConfig),
+    /// `DeepFace`, with locally connected layers.
+    DeepFace(DeepFaceConfig),
     /// Oriented gradients in cells, and one layer.
     Gradients(GradientsConfig),
 }
@@ -147,6 +152,7 @@ impl BackboneConfig {
                 Backbone::InceptionResNet(config.init(input, weights)?)
             }
             Self::Vit(config) => Backbone::Vit(config.init(input, weights)?),
+            Self::DeepFace(config) => Backbone::DeepFace(config.init(input, weights)?),
             Self::Gradients(config) => Backbone::Gradients(config.init(input, weights)?),
         })
     }
@@ -163,6 +169,7 @@ impl BackboneConfig {
             Self::Inception(config) => config.check(),
             Self::InceptionResNet(config) => config.check(),
             Self::Vit(config) => config.check(),
+            Self::DeepFace(config) => config.check(),
             Self::Gradients(config) => config.check(),
         }
     }
@@ -175,6 +182,7 @@ impl BackboneConfig {
             Self::Inception(config) => config.embedding_dim,
             Self::InceptionResNet(config) => config.embedding_dim,
             Self::Vit(config) => config.embedding_dim,
+            Self::DeepFace(config) => config.embedding_dim,
             Self::Gradients(config) => config.embedding_dim,
         }
     }
@@ -197,6 +205,8 @@ pub enum Backbone {
     InceptionResNet(InceptionResNet),
     /// A vision transformer.
     Vit(Vit),
+    /// `DeepFace`.
+    DeepFace(DeepFace),
     /// Oriented gradients in cells, and one layer.
     Gradients(Gradients),
 }
@@ -215,6 +225,7 @@ impl Backbone {
             Self::Inception(network) => network.forward(images),
             Self::InceptionResNet(network) => network.forward(images, dropout),
             Self::Vit(network) => network.forward(images, dropout),
+            Self::DeepFace(network) => network.forward(images, dropout),
             Self::Gradients(network) => network.forward(&images, dropout),
         }
     }
@@ -236,6 +247,7 @@ impl Backbone {
             Self::Inception(network) => network.export(graph, images),
             Self::InceptionResNet(network) => network.export(graph, images),
             Self::Vit(network) => network.export(graph, images),
+            Self::DeepFace(network) => network.export(graph, images),
             Self::Gradients(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)

@@ -25,6 +25,22 @@ pub(super) fn max_pool_three(maps: Tensor<4>, stride: usize, padding: usize) -> 
     max_pool2d(maps, options)
 }
 
+/// Largest value of windows of 3 x 3 at stride 2, the last of which may hang over the edge.
+///
+/// # Shapes
+///
+/// - maps: `[batch, channels, height, width]`
+/// - output: `[batch, channels, ...]`, of sides [`rounded_up_side`]
+pub(super) fn max_pool_three_rounded_up(maps: Tensor<4>) -> Tensor<4> {
+    let options = MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_ceil_mode(true);
+    max_pool2d(maps, options)
+}
+
+/// The side that [`max_pool_three_rounded_up`] leaves of one of 3 or more.
+pub(super) fn rounded_up_side(side: usize) -> usize {
+    (side - 3).div_ceil(2) + 1
+}
+
 /// Root of the sum of squares of windows of 3 x 3 at stride 1, after Sermanet et al. 2012, as
 /// `FaceNet` pools.
 ///

@@ -61,7 +61,11 @@ impl ModuleMapper for Draw {
         if !["mean", "variance"].contains(&kind) {
             self.n_learned += n;
         }
-        let fan_in = if D == 4 { shape[1..].iter().product() } else { shape[0] } as f64;
+        let fan_in = match D {
+            4 => shape[1..].iter().product(),
+            3 => shape[1],
+            _ => shape[0],
+        } as f64;
         let value = |spread: f64| match kind {
             "weight" => spread * (6.0 / fan_in).sqrt(),
             "gamma" => 1.0 + 0.2 * spread,
@@ -133,6 +137,11 @@ fn inception_resnet_agrees_with_pytorch() {
 }
 
 #[test]
+fn deepface_agrees_with_pytorch() {
+    check("deepface");
+}
+
+#[test]
 fn networks_learn_as_many_parameters_as_those_they_are_named_after() {
     let learned = |text: &str, side: usize| {
         let input = InputSize { width: side, height: side, channels: 3 };
@@ -158,6 +167,13 @@ fn networks_learn_as_many_parameters_as_those_they_are_named_after() {
     assert_eq!(learned("kind = 'vit'\nwidth = 256", 112), vit_parameters(256));
     assert_eq!(vit_parameters(256), 19_137_792);
     assert_eq!(vit_parameters(512), 76_023_296);
+    // Table of the layers; with F8 for 8,631 identities 137,774,071, as Keras counts `FbDeepFace`.
+    let places = |side: usize, window: usize| side * side * 16 * (window * window * 16 + 1);
+    let convolved = 32 * (11 * 11 * 3 + 1) + 16 * (9 * 9 * 32 + 1);
+    let expected = convolved + places(55, 9) + places(25, 7) + places(21, 5);
+    let expected = expected + 21 * 21 * 16 * 4_096 + 4_096;
+    assert_eq!(expected + 4_096 * 8_631 + 8_631, 137_774_071);
+    assert_eq!(learned("kind = 'deepface'", 152), expected);
     // InsightFace, with the bias of the last layer.
     let iresnet = |depths: &str| {
         let widths = "widths = [64, 128, 256, 512]\nleading_norm = true\nembedding_dim = 512";

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::layer::{Norm, host};
 use super::{
-    Backbone, BackboneConfig, Dropout, GradientsConfig, InputSize, MobileFaceNetConfig,
-    ResNetConfig, VitConfig, WeightSource, l2_normalize,
+    Backbone, BackboneConfig, DeepFaceConfig, Dropout, GradientsConfig, InputSize,
+    MobileFaceNetConfig, ResNetConfig, VitConfig, WeightSource, l2_normalize,
 };
 
 fn small() -> BackboneConfig {
@@ -242,4 +242,22 @@ fn impossible_gradients_are_refused() {
         "embedding_dim is 0, but must be above 0"
     );
     assert_eq!(refusal(|config| config.dropout = 1.0), "dropout is 1, but must be in [0, 1)");
+}
+
+#[test]
+fn impossible_windows_of_deepface_are_refused() {
+    let refusal = |windows, side| {
+        let (channels, embedding_dim, dropout) = ([4; 5], 8, 0.5);
+        let config = DeepFaceConfig { channels, windows, embedding_dim, dropout };
+        let size = InputSize { width: 152, height: side, channels: 3 };
+        config.init(size, &mut WeightSource::new(1, &Device::flex())).map(|_| ())
+    };
+    // 152, 142, 71, 63, 55, 25, 21: a height of 68 leaves 58, 29, 21, 13, 4, which 5 do not fit into.
+    assert!(refusal([11, 9, 9, 7, 5], 72).is_ok());
+    let found = refusal([11, 9, 9, 7, 5], 68).unwrap_err().to_string();
+    let expected =
+        "windows is [11, 9, 9, 7, 5] for pictures of 152x68 RGB, but must be windows that";
+    assert!(found.starts_with(expected), "{found}");
+    let found = refusal([11, 9, 0, 7, 5], 152).unwrap_err().to_string();
+    assert_eq!(found, "windows is [11, 9, 0, 7, 5], but must be five numbers above 0");
 }

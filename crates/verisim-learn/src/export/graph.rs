@@ -105,6 +105,27 @@ impl Graph {
         self.node("MaxPool", &[input], [], attributes)
     }
 
+    /// Largest value of windows of 3 x 3 at stride 2, the last of which may hang over the edge.
+    pub(crate) fn max_pool_three_rounded_up(&mut self, input: Value) -> Value {
+        let attributes =
+            vec![int("ceil_mode", 1), ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2])];
+        self.node("MaxPool", &[input], [], attributes)
+    }
+
+    /// Puts a matrix of entries of an axis in its place.
+    pub(crate) fn gather(
+        &mut self,
+        input: Value,
+        axis: usize,
+        entries: &[usize],
+        shape: [usize; 2],
+    ) -> Value {
+        let entries: Vec<i64> = entries.iter().map(|it| it.cast_signed() as i64).collect();
+        let value = self.node("Gather", &[input], [], vec![int("axis", axis)]);
+        self.also_integers("entries", &entries, &shape);
+        value
+    }
+
     /// Mean of every channel: `[batch, channels, 1, 1]`.
     pub(crate) fn global_average(&mut self, input: Value) -> Value {
         self.node("GlobalAveragePool", &[input], [], Vec::new())
@@ -119,16 +140,16 @@ impl Graph {
     pub(crate) fn repeat_edges(&mut self, input: Value, n: usize) -> Value {
         let n = n.cast_signed() as i64;
         let value = self.node("Pad", &[input], [], vec![text("mode", "edge")]);
-        self.also_integers("pads", &[0, 0, n, n, 0, 0, n, n]);
+        self.also_integers("pads", &[0, 0, n, n, 0, 0, n, n], &[8]);
         value
     }
 
     /// The same numbers in another shape; one dimension may be left open.
     pub(crate) fn reshape(&mut self, input: Value, shape: &[Option<usize>]) -> Value {
-        let shape: Vec<i64> =
+        let numbers: Vec<i64> =
             shape.iter().map(|dim| dim.map_or(-1, |dim| dim.cast_signed() as i64)).collect();
         let value = self.node("Reshape", &[input], [], Vec::new());
-        self.also_integers("shape", &shape);
+        self.also_integers("shape", &numbers, &[numbers.len()]);
         value
     }
 
@@ -142,8 +163,8 @@ impl Graph {
         self.node("MatMul", &[a, b], [], Vec::new())
     }
 
-    /// Products of matrices with one that is known, `[rows, columns]`, on their right.
-    pub(crate) fn matmul_by(&mut self, a: Value, matrix: Vec<f32>, shape: [usize; 2]) -> Value {
+    /// Products of matrices with what is known on their right: one matrix, or one for each.
+    pub(crate) fn matmul_by(&mut self, a: Value, matrix: Vec<f32>, shape: &[usize]) -> Value {
         self.node("MatMul", &[a], [("matrix", matrix, shape.to_vec())], Vec::new())
     }
 
@@ -151,7 +172,7 @@ impl Graph {
     pub(crate) fn mirror(&mut self, input: Value) -> Value {
         let value = self.node("Slice", &[input], [], Vec::new());
         for (kind, number) in [("starts", -1), ("ends", i64::MIN), ("axes", 3), ("steps", -1)] {
-            self.also_integers(kind, &[number]);
+            self.also_integers(kind, &[number], &[1]);
         }
         value
     }
@@ -247,12 +268,12 @@ impl Graph {
     }
 
     /// Gives the last node one more input: whole numbers that are known.
-    fn also_integers(&mut self, kind: &str, values: &[i64]) {
+    fn also_integers(&mut self, kind: &str, values: &[i64], shape: &[usize]) {
         let Some(node) = self.nodes.last_mut() else { return };
         let name = format!("{}.{kind}", node.name);
         node.input.push(name.clone());
         self.weights.push(TensorProto {
-            dims: vec![values.len().cast_signed() as i64],
+            dims: shape.iter().map(|dim| dim.cast_signed() as i64).collect(),
             data_type: INT64,
             name,
             raw_data: values.iter().copied().flat_map(i64::to_le_bytes).collect(),

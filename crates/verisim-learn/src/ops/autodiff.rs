@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
 use super::NetOps;
-use super::flex::{Geometry, NetGradients};
+use super::flex::{Geometry, NetGradients, Windows};
 
 /// A convolution whose every output channel sees every input channel.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ struct Conv2d;
 /// A convolution whose channels do not mix.
 #[derive(Debug)]
 struct Depthwise;
+
+/// A layer with weights of its own at every place.
+#[derive(Debug)]
+struct Local;
 
 #[derive(Debug)]
 struct PRelu;
@@ -56,6 +60,22 @@ impl<B: NetGradients> Backward<B, 2> for Depthwise {
         let found = B::depthwise_gradients(input, weight, gradient, geometry);
         for (parent, gradient) in ops.parents.into_iter().zip(found) {
             if let Some(parent) = parent {
+                grads.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: NetGradients> Backward<B, 2> for Local {
+    type State = (FloatTensor<B>, FloatTensor<B>, Windows);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (input, weight, windows) = ops.state;
+        let wanted = ops.parents.each_ref().map(Option::is_some);
+        let found = B::local_gradients(input, weight, gradient, windows, wanted);
+        for (parent, gradient) in ops.parents.into_iter().zip(found) {
+            if let (Some(parent), Some(gradient)) = (parent, gradient) {
                 grads.register::<B>(parent.id, gradient);
             }
         }
@@ -153,6 +173,23 @@ impl<B: NetOps + NetGradients, C: CheckpointStrategy> NetOps for Autodiff<B, C> 
             OpsKind::UnTracked(prep) => {
                 prep.finish(B::net_depthwise(input, weight, stride, padding))
             }
+        }
+    }
+
+    fn net_local(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        size: [usize; 2],
+        stride: usize,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node(), weight.node()];
+        let (input, weight) = (input.into_primitive(), weight.into_primitive());
+        match Local.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let state = (input.clone(), weight.clone(), Windows { size, stride });
+                prep.finish(state, B::net_local(input, weight, size, stride))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::net_local(input, weight, size, stride)),
         }
     }
 

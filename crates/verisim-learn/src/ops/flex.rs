@@ -8,7 +8,7 @@ use burn_flex::FlexTensor;
 use super::NetOps;
 use super::kernel::batch_norm::{self, Statistics};
 use super::kernel::conv::{self, ConvShape};
-use super::kernel::{cosine, depthwise, prelu, winograd};
+use super::kernel::{cosine, depthwise, local, prelu, winograd};
 
 /// Backward passes of [`NetOps`], for a back end without derivatives.
 pub(super) trait NetGradients: Backend {
@@ -28,6 +28,15 @@ pub(super) trait NetGradients: Backend {
         gradient: FloatTensor<Self>,
         geometry: Geometry,
     ) -> [FloatTensor<Self>; 2];
+
+    /// Gradients of the input and of the weight.
+    fn local_gradients(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        windows: Windows,
+        wanted: [bool; 2],
+    ) -> [Option<FloatTensor<Self>>; 2];
 
     /// Gradients of the input and of the slopes.
     fn prelu_gradients(
@@ -82,6 +91,23 @@ impl Geometry {
     }
 }
 
+/// How the windows of a locally connected layer lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Windows {
+    /// Height and width.
+    pub(super) size: [usize; 2],
+    pub(super) stride: usize,
+}
+
+impl Windows {
+    fn shape(self, input: &FlexTensor, weight: &FlexTensor) -> ConvShape {
+        let [n, c_in, height, width] = dims(input);
+        let [_, _, c_out] = dims(weight);
+        let Self { size: kernel, stride } = self;
+        ConvShape { n, c_in, c_out, size: [height, width], kernel, stride, padding: [0; 2] }
+    }
+}
+
 impl NetOps for Flex {
     fn net_conv2d(
         input: FlexTensor,
@@ -110,6 +136,19 @@ impl NetOps for Flex {
         let shape = Geometry { stride, padding }.shape(&input, &weight);
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
         let output = depthwise::forward(&shape, floats(&input), floats(&weight));
+        let [height, width] = shape.out_size();
+        tensor(output, &[shape.n, shape.c_out, height, width])
+    }
+
+    fn net_local(
+        input: FlexTensor,
+        weight: FlexTensor,
+        size: [usize; 2],
+        stride: usize,
+    ) -> FlexTensor {
+        let shape = Windows { size, stride }.shape(&input, &weight);
+        let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
+        let output = local::forward(&shape, floats(&input), floats(&weight));
         let [height, width] = shape.out_size();
         tensor(output, &[shape.n, shape.c_out, height, width])
     }
@@ -191,6 +230,23 @@ impl NetGradients for Flex {
         [
             like(depthwise::input_gradient(&shape, floats(&weight), slopes), &input),
             like(depthwise::weight_gradient(&shape, floats(&input), slopes), &weight),
+        ]
+    }
+
+    fn local_gradients(
+        input: FlexTensor,
+        weight: FlexTensor,
+        gradient: FlexTensor,
+        windows: Windows,
+        [input_wanted, weight_wanted]: [bool; 2],
+    ) -> [Option<FlexTensor>; 2] {
+        let shape = windows.shape(&input, &weight);
+        let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
+        let gradient = gradient.to_contiguous();
+        let (values, taps, slopes) = (floats(&input), floats(&weight), floats(&gradient));
+        [
+            input_wanted.then(|| like(local::input_gradient(&shape, taps, slopes), &input)),
+            weight_wanted.then(|| like(local::weight_gradient(&shape, values, slopes), &weight)),
         ]
     }
 

@@ -12,8 +12,8 @@ mod tests;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
 use burn::tensor::activation::prelu as burn_prelu;
-use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d};
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d, unfold4d};
+use burn::tensor::ops::{ConvOptions, UnfoldOptions};
 use burn::tensor::{Device, Tensor};
 
 use crate::backbone::l2_normalize;
@@ -33,6 +33,14 @@ pub(crate) trait NetOps: Backend {
         weight: FloatTensor<Self>,
         stride: usize,
         padding: [usize; 2],
+    ) -> FloatTensor<Self>;
+
+    /// `size` is the height and width of a window.
+    fn net_local(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        size: [usize; 2],
+        stride: usize,
     ) -> FloatTensor<Self>;
 
     fn net_prelu(input: FloatTensor<Self>, slopes: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -136,6 +144,45 @@ pub(crate) fn grouped_conv2d(
         depthwise_conv2d(repeated.reshape([batch, c_out, height, width]), windows, stride, padding)
     };
     (1..n_members).fold(part(0), |sum, member| sum + part(member))
+}
+
+/// A layer whose every place has a window of its own for all channels, without bias or padding.
+///
+/// # Shapes
+///
+/// - input: `[batch, c_in, height, width]`
+/// - weight: `[h_out * w_out, k_height * k_width * c_in, c_out]`, under a place rows of the window, its
+///   columns, channels
+/// - output: `[batch, c_out, h_out, w_out]`
+pub(crate) fn local(
+    input: Tensor<4>,
+    weight: Tensor<3>,
+    window: [usize; 2],
+    stride: usize,
+) -> Tensor<4> {
+    if !is_flex(&input.device()) {
+        return local_by_windows(input, weight, window, stride);
+    }
+    let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(Dispatch::net_local(input, weight, window, stride))
+}
+
+/// As [`local`], from Burn's operations.
+fn local_by_windows(
+    input: Tensor<4>,
+    weight: Tensor<3>,
+    window: [usize; 2],
+    stride: usize,
+) -> Tensor<4> {
+    let [n, c_in, height, width] = input.dims();
+    let out = [0, 1].map(|side| ([height, width][side] - window[side]) / stride + 1);
+    let [n_places, n_inputs, c_out] = weight.dims();
+    let options = UnfoldOptions::new([stride; 2], [0; 2], [1; 2]);
+    let windows = unfold4d(input, window, options) // [n, c_in * k_height * k_width, places]
+        .reshape([n, c_in, n_inputs / c_in, n_places])
+        .permute([3, 0, 2, 1])
+        .reshape([n_places, n, n_inputs]);
+    windows.matmul(weight).permute([1, 2, 0]).reshape([n, c_out, out[0], out[1]])
 }
 
 /// `max(x, 0) + slope * min(x, 0)`, with one slope a channel.

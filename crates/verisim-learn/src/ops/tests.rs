@@ -5,7 +5,10 @@ use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
-use super::{batch_norm, carry, conv2d, cosine, depthwise_conv2d, grouped_conv2d, is_flex, prelu};
+use super::{
+    batch_norm, carry, conv2d, cosine, depthwise_conv2d, grouped_conv2d, is_flex, local,
+    local_by_windows, prelu,
+};
 use crate::backbone::WeightSource;
 use crate::backbone::l2_normalize;
 use crate::backbone::layer::host;
@@ -90,6 +93,17 @@ fn grouped_convolutions_agree_with_burn() {
                 grouped_conv2d(input, weight, groups, stride, [1; 2])
             }),
             run(input, weight, |input, weight| burn_conv2d(input, weight, None, options())),
+        );
+    }
+}
+
+#[test]
+fn locally_connected_layers_agree_with_burn() {
+    for (window, stride, places) in [([3, 3], 1, 7 * 5), ([4, 2], 2, 3 * 3), ([9, 7], 1, 1)] {
+        let (input, weight) = ([3, 2, 9, 7], [places, window[0] * window[1] * 2, 5]);
+        compare(
+            run(input, weight, |input, weight| local(input, weight, window, stride)),
+            run(input, weight, |input, weight| local_by_windows(input, weight, window, stride)),
         );
     }
 }

@@ -1,5 +1,7 @@
 //! Why training cannot start or go on.
 
+use verisim_core::InvalidHead;
+
 use super::checkpoint::CheckpointError;
 use super::recipe::InvalidRecipe;
 use super::validation::EmbedError;
@@ -60,6 +62,15 @@ pub enum TrainError {
         /// Learning rate of the recipe.
         lr: f64,
     },
+    /// There are no pairs to train a head on.
+    #[error(
+        "the recipe's [head] learns from pairs of pictures, but no training identity has two; leave it \
+         out, or train on identities with more pictures (split.min_images)"
+    )]
+    NoPairs,
+    /// A head cannot be made of what was learned.
+    #[error(transparent)]
+    Head(#[from] InvalidHead),
     /// The network's output has no direction.
     #[error(transparent)]
     Embed(#[from] EmbedError),

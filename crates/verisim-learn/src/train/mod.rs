@@ -8,6 +8,7 @@
 pub mod checkpoint;
 mod error;
 pub mod guard;
+pub mod head;
 pub mod metrics;
 mod movement;
 pub mod optimizer;
@@ -22,6 +23,7 @@ pub mod validation;
 pub use self::checkpoint::{Checkpoint, CheckpointError, RunFolder};
 pub use self::error::TrainError;
 pub use self::guard::Warning;
+pub use self::head::{HeadConfig, HeadForm, TrainedHead};
 pub use self::metrics::{EpochRecord, StepRecord};
 pub use self::optimizer::OptimizerConfig;
 pub use self::recipe::{InvalidRecipe, Recipe};

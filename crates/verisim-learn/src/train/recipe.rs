@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::head::HeadConfig;
 use super::optimizer::OptimizerConfig;
 use super::schedule::ScheduleConfig;
 use crate::backbone::{BackboneConfig, InputSize, WeightSource};
@@ -46,6 +47,9 @@ pub struct Recipe {
     /// How chips are changed.
     #[serde(default)]
     pub augment: AugmentConfig,
+    /// What is learned over the distances of two embeddings, once the network is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadConfig>,
 }
 
 fn one() -> u64 {
@@ -126,7 +130,8 @@ impl Recipe {
             return Err(invalid("input.channels", channels.to_string(), "1 (grey) or 3 (RGB)"));
         }
         self.sampler.check().map_err(|error| invalid_text(&error.to_string()))?;
-        let problems = [self.optimizer.problem(), self.schedule.problem()];
+        let head = self.head.as_ref().and_then(HeadConfig::problem);
+        let problems = [self.optimizer.problem(), self.schedule.problem(), head];
         if let Some((parameter, found, expected)) = problems.into_iter().flatten().next() {
             return Err(invalid(parameter, found, expected));
         }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
+use verisim_core::Embedding;
 use verisim_core::measure::Comparison;
 
 use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder};
 use super::error::TrainError;
 use super::guard::{self, Guard, Warning};
+use super::head::{self, HeadConfig, TrainedHead};
 use super::metrics::{EpochRecord, Record, StepRecord};
 use super::movement::relative_change;
 use super::optimizer::{clip, gradient_norm};
@@ -33,6 +35,7 @@ enum Stream {
     Augment,
     Dropout,
     Loss,
+    Head,
 }
 
 /// A training run that is about to start, or to go on.
@@ -66,6 +69,8 @@ pub struct Trained {
     pub validation: Option<ValidationFigures>,
     /// The comparisons behind them, by the labels of the source; none without validation identities.
     pub comparisons: Vec<Comparison>,
+    /// What was learned over distances of embeddings, if the recipe asks for it.
+    pub head: Option<TrainedHead>,
 }
 
 /// Is told how training goes.
@@ -226,14 +231,26 @@ impl Trainer {
         self.finish()
     }
 
-    /// Takes the network as it is now, and looks at the validation identities.
+    /// Takes the network as it is now, trains its head, and looks at the validation identities.
     ///
     /// # Errors
     ///
-    /// Fails if a chip cannot be read, or if an embedding has no direction.
+    /// Fails if a chip cannot be read, if an embedding has no direction, or if there is nothing to train a
+    /// head on.
     pub fn finish(self) -> Result<Trained, TrainError> {
         let (validation, comparisons) = self.validate()?;
-        Ok(Trained { backbone: self.model.backbone, validation, comparisons })
+        let head = self.recipe.head.as_ref().map(|config| self.train_head(config)).transpose()?;
+        Ok(Trained { backbone: self.model.backbone, validation, comparisons, head })
+    }
+
+    fn train_head(&self, config: &HeadConfig) -> Result<TrainedHead, TrainError> {
+        let embed = |chips: &[usize]| {
+            embed_chips(&self.model.backbone, self.source.as_ref(), chips, &self.device)
+        };
+        let head = head::train(config, &self.chips, &self.classes, embed, self.seed(Stream::Head))?;
+        let (embeddings, labels) = self.unseen()?;
+        let comparisons = compare_all(&embeddings, &labels, |a, b| head.log_odds(a, b));
+        Ok(TrainedHead { head, comparisons })
     }
 
     fn run_epoch(
@@ -316,15 +333,18 @@ impl Trainer {
     }
 
     fn validate(&self) -> Result<(Option<ValidationFigures>, Vec<Comparison>), TrainError> {
+        let (embeddings, labels) = self.unseen()?;
+        let comparisons = compare_all(&embeddings, &labels, Embedding::similarity);
+        Ok((measure(&embeddings, &labels, &comparisons), comparisons))
+    }
+
+    /// Embeddings and labels of the validation identities.
+    fn unseen(&self) -> Result<(Vec<Embedding>, Vec<u64>), TrainError> {
         let chips = chips_of(&self.split.validation, self.source.labels());
-        if chips.is_empty() {
-            return Ok((None, Vec::new()));
-        }
         let backbone = &self.model.backbone;
         let embeddings = embed_chips(backbone, self.source.as_ref(), &chips, &self.device)?;
-        let labels: Vec<u64> = chips.iter().map(|&chip| self.source.labels()[chip]).collect();
-        let comparisons = compare_all(&embeddings, &labels);
-        Ok((measure(&embeddings, &labels, &comparisons), comparisons))
+        let labels = chips.iter().map(|&chip| self.source.labels()[chip]).collect();
+        Ok((embeddings, labels))
     }
 
     fn note_spread(

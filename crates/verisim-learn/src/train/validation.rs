@@ -117,14 +117,18 @@ fn rows(
 
 /// The comparisons of embeddings that a validation is made of: all mated pairs, and all non-mated ones
 /// unless they are too many.
-pub(crate) fn compare_all(embeddings: &[Embedding], labels: &[u64]) -> Vec<Comparison> {
+pub(crate) fn compare_all(
+    embeddings: &[Embedding],
+    labels: &[u64],
+    score: impl Fn(&Embedding, &Embedding) -> f32,
+) -> Vec<Comparison> {
     let pairs = all_pairs(labels, MAX_NON_MATED, SEED);
     pairs
         .mated
         .iter()
         .chain(&pairs.non_mated)
         .map(|pair| Comparison {
-            score: embeddings[pair.reference].similarity(&embeddings[pair.probe]),
+            score: score(&embeddings[pair.reference], &embeddings[pair.probe]),
             reference: labels[pair.reference],
             probe: labels[pair.probe],
         })

@@ -214,8 +214,13 @@ fn measure(
         protocol: "all pairs".to_owned(),
         mirrored: false,
     };
-    let demand =
-        Demand { pairs: None, max_non_mated: MAX_NON_MATED, seed, n_replicates: N_REPLICATES };
+    let demand = Demand {
+        pairs: None,
+        max_non_mated: MAX_NON_MATED,
+        seed,
+        n_replicates: N_REPLICATES,
+        head: None,
+    };
     let samples = Samples::of_set(set, recognizer, printer);
     for failure in &samples.failures {
         printer.warning(&failure.reason);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use verisim_core::Head;
 use verisim_core::protocol::Pair;
 
 use super::Outcome;
@@ -55,9 +56,8 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, requires = "data")]
     skip_unreadable: bool,
 
-    /// Embed every chip together with its mirror image
-    #[arg(long, requires = "model")]
-    mirror: bool,
+    #[command(flatten)]
+    ways: Ways,
 
     /// Embeddings, a matrix in a .npy file
     #[arg(long, value_name = "FILE", conflicts_with = "model", requires = "labels")]
@@ -88,6 +88,18 @@ pub(crate) struct EvaluateArgs {
     seed: u64,
 }
 
+/// How the model is used.
+#[derive(Debug, clap::Args)]
+struct Ways {
+    /// Embed every chip together with its mirror image
+    #[arg(long, requires = "model")]
+    mirror: bool,
+
+    /// Measure the head that the model carries, too
+    #[arg(long, requires = "model")]
+    head: bool,
+}
+
 /// Runs the command.
 pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let (pairs, set) = pairs(args)?;
@@ -95,7 +107,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result
         Some(path) => pairs_name(path, &args.folds),
         None => "all pairs".to_owned(),
     };
-    let (samples, basis) = samples(args, set, pairs.as_deref(), protocol, printer)?;
+    let (samples, basis, head) = samples(args, set, pairs.as_deref(), protocol, printer)?;
     for failure in &samples.failures {
         printer.warning(&failure.reason);
     }
@@ -104,6 +116,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result
         max_non_mated: args.max_non_mated,
         seed: args.seed,
         n_replicates: args.replicates,
+        head,
     };
     let evaluation = measure(samples, &demand, basis)?;
     if let Some(folder) = &args.report {
@@ -148,7 +161,7 @@ fn samples(
     pairs: Option<&[Pair]>,
     protocol: String,
     printer: &Printer,
-) -> anyhow::Result<(Samples, Basis)> {
+) -> anyhow::Result<(Samples, Basis, Option<Head>)> {
     if let (Some(embeddings), Some(labels)) = (&args.embeddings, &args.labels) {
         let basis = Basis {
             model: "embeddings from elsewhere".to_owned(),
@@ -157,14 +170,15 @@ fn samples(
             protocol,
             mirrored: false,
         };
-        return Ok((Samples::of_files(embeddings, labels)?, basis));
+        return Ok((Samples::of_files(embeddings, labels)?, basis, None));
     }
     let data = args.data.as_ref().or(args.pairs.as_ref().filter(|_| set.is_some()));
     let (Some(model), Some(data)) = (&args.model, data) else {
         bail!("a model and --data are needed, or --pairs FILE.bin, or --embeddings and --labels");
     };
     let model = ModelArgs { model: model.clone(), card: args.card.clone() };
-    let recognizer = load::recognizer(&model)?.with_mirror_images(args.mirror);
+    let recognizer = load::recognizer(&model)?.with_mirror_images(args.ways.mirror);
+    let head = args.ways.head.then(|| load::head(&recognizer)).transpose()?;
     let mut set = match set {
         Some(set) => set,
         None => FaceSet::open(data)?,
@@ -183,7 +197,7 @@ fn samples(
         model_sha256: Some(recognizer.digest().to_string()),
         data: data.display().to_string(),
         protocol,
-        mirrored: args.mirror,
+        mirrored: args.ways.mirror,
     };
-    Ok((Samples::of_set(set, &recognizer, printer), basis))
+    Ok((Samples::of_set(set, &recognizer, printer), basis, head))
 }

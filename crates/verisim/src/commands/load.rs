@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
-use verisim_core::Template;
+use verisim_core::{Head, Template};
 use verisim_face::model::{Model, ThresholdPoint};
 use verisim_face::{Picture, Recognizer};
 
@@ -38,6 +38,12 @@ pub(crate) struct Embedded {
 /// Loads the model that was asked for.
 pub(crate) fn recognizer(args: &ModelArgs) -> anyhow::Result<Recognizer> {
     Ok(Recognizer::new(Model::load(&args.model, args.card.as_deref())?))
+}
+
+/// The head that the model carries.
+pub(crate) fn head(recognizer: &Recognizer) -> anyhow::Result<Head> {
+    let head = recognizer.head().cloned();
+    head.context("the model carries no head; train one with [head] in the recipe")
 }
 
 /// The threshold that was asked for, or the one that the model's card suggests.

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use serde::Serialize;
+use verisim_face::Recognizer;
 
 use super::Outcome;
 use super::load::{self, Decision};
@@ -10,11 +12,16 @@ use crate::cli::{ModelArgs, ThresholdArgs};
 use crate::dataset::read_picture;
 use crate::output::Printer;
 
+/// Probability of the same person at or above which the head says match.
+const EVEN: f64 = 0.5;
+
 /// Tell whether two pictures show the same person
 ///
 /// Exits with status 0 if they match, 1 if they do not, and 2 if a picture or the model cannot be used.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  verisim verify --model model.onnx a.jpg b.jpg --fmr 1e-3")]
+#[command(
+    after_help = "Examples:\n  verisim verify --model model.onnx a.jpg b.jpg --fmr 1e-3\n  verisim verify --model model.onnx a.jpg b.jpg --decide head"
+)]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     model: ModelArgs,
@@ -25,6 +32,10 @@ pub(crate) struct VerifyArgs {
     /// Picture to compare with it
     probe: PathBuf,
 
+    /// cosine or head: what decides; the head if there is one, and no threshold or rate
+    #[arg(long, value_name = "BY", value_enum, hide_possible_values = true)]
+    decide: Option<Judge>,
+
     #[command(flatten)]
     threshold: ThresholdArgs,
 
@@ -33,34 +44,88 @@ pub(crate) struct VerifyArgs {
     json: bool,
 }
 
+/// What decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Judge {
+    /// The cosine, at or above a threshold.
+    Cosine,
+    /// The head that the model carries, where it finds the same person more probable than not.
+    Head,
+}
+
 #[derive(Serialize)]
 struct VerifyDto {
     verified: bool,
+    decided_by: Judge,
     /// Cosine similarity: higher is more alike.
     score: f32,
-    threshold: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fmr: Option<f64>,
+    /// What the model's head says, if it carries one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<f64>,
     model: String,
 }
 
 /// Runs the command.
 pub(crate) fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let recognizer = load::recognizer(&args.model)?;
-    let Decision { score: threshold, fmr } = load::decision(args.threshold, &recognizer)?;
-    let reference = recognizer.template(&read_picture(&args.reference)?)?;
-    let probe = recognizer.template(&read_picture(&args.probe)?)?;
-    let score = reference.embedding.similarity(&probe.embedding);
-    let outcome = if score >= threshold { Outcome::Match } else { Outcome::NoMatch };
-    let verified = outcome == Outcome::Match;
+    let judge = judge(args, &recognizer);
+    let is_bounded = args.threshold.threshold.is_some() || args.threshold.fmr.is_some();
+    ensure!(
+        judge == Judge::Cosine || !is_bounded,
+        "--decide head takes no --threshold and no --fmr, which are of cosines"
+    );
+    let decision = match judge {
+        Judge::Cosine => Some(load::decision(args.threshold, &recognizer)?),
+        Judge::Head => None,
+    };
+    let head = match judge {
+        Judge::Cosine => recognizer.head().cloned(),
+        Judge::Head => Some(load::head(&recognizer)?),
+    };
+    let reference = recognizer.template(&read_picture(&args.reference)?)?.embedding;
+    let probe = recognizer.template(&read_picture(&args.probe)?)?.embedding;
+    let score = reference.similarity(&probe);
+    let probability = head.map(|head| head.probability(&reference, &probe));
+    let verified = match &decision {
+        Some(decision) => score >= decision.score,
+        None => probability.is_some_and(|it| it >= EVEN),
+    };
+    let (threshold, fmr) =
+        decision.map_or((None, None), |Decision { score, fmr }| (Some(score), fmr));
     if args.json {
         let model = recognizer.digest().to_string();
-        printer.json(&VerifyDto { verified, score, threshold, fmr, model })?;
+        let decided_by = judge;
+        let dto = VerifyDto { verified, decided_by, score, threshold, fmr, probability, model };
+        printer.json(&dto)?;
     } else {
         let verdict = if verified { "match" } else { "no match" };
+        let same = probability.map(|it| format!("P(same) {it:.4}")).unwrap_or_default();
         let kept = fmr.map(|fmr| format!(" (FMR {fmr})")).unwrap_or_default();
-        printer
-            .data(format_args!("{verdict}: score {score:.4}, threshold {threshold:.4}{kept}"))?;
+        match threshold {
+            None => {
+                printer.data(format_args!("{verdict}: {same} by the head, score {score:.4}"))?;
+            }
+            Some(threshold) => {
+                let same = if same.is_empty() { same } else { format!(", {same} by the head") };
+                let cosine = format_args!("score {score:.4}, threshold {threshold:.4}{kept}");
+                printer.data(format_args!("{verdict}: {cosine}{same}"))?;
+            }
+        }
     }
-    Ok(outcome)
+    Ok(if verified { Outcome::Match } else { Outcome::NoMatch })
+}
+
+/// What was asked to decide; a threshold or a false match rate is of cosines.
+fn judge(args: &VerifyArgs, recognizer: &Recognizer) -> Judge {
+    let ThresholdArgs { threshold, fmr } = args.threshold;
+    let by_default = match recognizer.head() {
+        Some(_) if threshold.is_none() && fmr.is_none() => Judge::Head,
+        _ => Judge::Cosine,
+    };
+    args.decide.unwrap_or(by_default)
 }

@@ -119,7 +119,8 @@ pub(crate) fn measure(
         .map(|it| OfIdentity { n_images: it.n_probes, map_at_r: it.figures.map_at_r });
     let by_identity = by_identity.collect();
     let samples = Samples::of_embeddings(names.to_vec(), labels.to_vec(), embeddings);
-    let demand = Demand { pairs: None, max_non_mated: MAX_NON_MATED, seed: 0, n_replicates };
+    let demand =
+        Demand { pairs: None, max_non_mated: MAX_NON_MATED, seed: 0, n_replicates, head: None };
     let evaluation = evaluate(samples, &demand, Basis::default())?;
     let mut figures = BTreeMap::new();
     let mut add = |measure, estimate: Estimate| figures.insert(measure, Figure::from(estimate));

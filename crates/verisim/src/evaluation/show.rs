@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use verisim_core::measure::{Estimate, SpreadFigures, error_rate_bound_without_errors};
 
+use super::head::{HeadDto, HeadFigures};
 use super::kmeans::Clustering;
 use super::{Basis, Evaluation, Failure, SearchFigures};
 
@@ -26,6 +27,8 @@ pub(crate) struct EvaluationDto<'a> {
     verification: VerificationDto,
     #[serde(skip_serializing_if = "Option::is_none")]
     folds: Option<FoldsDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<HeadDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_set: Option<SearchDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,7 +188,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn share(what: impl Into<String>, figure: Estimate, remark: impl Into<String>) -> Self {
+    pub(super) fn share(
+        what: impl Into<String>,
+        figure: Estimate,
+        remark: impl Into<String>,
+    ) -> Self {
         let percent = |value: f64| format!("{:.2}", 100.0 * value);
         Self {
             what: what.into(),
@@ -200,7 +207,11 @@ impl Row {
         Self { what: what.into(), value: "–".to_owned(), interval: String::new(), remark }
     }
 
-    fn number(what: impl Into<String>, figure: Estimate, remark: impl Into<String>) -> Self {
+    pub(super) fn number(
+        what: impl Into<String>,
+        figure: Estimate,
+        remark: impl Into<String>,
+    ) -> Self {
         Self {
             what: what.into(),
             value: format!("{:.4}", figure.value),
@@ -242,6 +253,7 @@ impl Evaluation {
                 accuracies: folds.folds.iter().map(|fold| fold.accuracy).collect(),
                 thresholds: folds.folds.iter().map(|fold| fold.threshold).collect(),
             }),
+            head: self.head.as_ref().map(HeadFigures::dto),
             closed_set: self.closed_set.as_ref().map(Into::into),
             open_set: self.open_set.as_ref().map(Into::into),
             retrieval: self.retrieval.as_ref().map(|it| RetrievalDto {
@@ -281,6 +293,7 @@ impl Evaluation {
             let remark = format!("threshold {:.4}; {found}", it.threshold);
             rows.push(Row::share(format!("TAR at FMR {}", it.demanded_fmr), it.tar, remark));
         }
+        rows.extend(self.head.iter().flat_map(HeadFigures::rows));
         if let Some(search) = &self.closed_set {
             for &(rank, share) in &search.ranks {
                 let n_probes = search.identification.n_mated();

@@ -7,11 +7,12 @@ use verisim_core::measure::Verification;
 use verisim_core::threshold::{Support, Threshold};
 use verisim_face::chip::{Channels, Preprocessing};
 use verisim_face::model::{
-    Card, Figure, METADATA_KEY, ThresholdPoint, ThresholdTable, TrainingFacts,
+    Card, Figure, HEAD_KEY, METADATA_KEY, ThresholdPoint, ThresholdTable, TrainingFacts,
+    head_to_toml,
 };
 use verisim_learn::data::ChipSource;
 use verisim_learn::export::to_onnx;
-use verisim_learn::train::{Recipe, Trained};
+use verisim_learn::train::{Recipe, Trained, TrainedHead};
 
 use super::run_info::RunInfo;
 use crate::digest::sha256;
@@ -52,11 +53,15 @@ pub(crate) fn write(
     path: &Path,
 ) -> anyhow::Result<()> {
     let text = card.to_toml().context("cannot write the card")?;
-    let metadata = [
+    let mut metadata = vec![
         (METADATA_KEY.to_owned(), text),
         ("license".to_owned(), card.license.clone()),
         ("name".to_owned(), card.name.clone()),
     ];
+    if let Some(TrainedHead { head, .. }) = &trained.head {
+        let text = head_to_toml(head).context("cannot write the head")?;
+        metadata.push((HEAD_KEY.to_owned(), text));
+    }
     let bytes = to_onnx(&trained.backbone, recipe.input, card.embedding_dim, &metadata);
     whole_file::write(path, &bytes)
 }
@@ -66,12 +71,16 @@ pub(crate) fn card(trained: &Trained, recipe: &Recipe, facts: TrainingFacts) -> 
     let channels = if recipe.input.channels == 1 { Channels::Gray } else { Channels::Rgb };
     let verification = Verification::new(&trained.comparisons).ok();
     let measured_on = format!("{}, validation identities, all pairs", facts.data);
+    let figure = |name: &str, value| Figure {
+        name: name.to_owned(),
+        value,
+        measured_on: measured_on.clone(),
+    };
+    let by_head = trained.head.iter().filter_map(|it| Verification::new(&it.comparisons).ok());
+    let by_head = by_head.flat_map(|it| {
+        [figure("AUC by the head", it.auc()), figure("EER by the head", it.eer().rate)]
+    });
     let figures = trained.validation.iter().flat_map(|figures| {
-        let figure = |name: &str, value| Figure {
-            name: name.to_owned(),
-            value,
-            measured_on: measured_on.clone(),
-        };
         [
             figure("AUC", figures.auc),
             figure("EER", figures.eer),
@@ -92,7 +101,7 @@ pub(crate) fn card(trained: &Trained, recipe: &Recipe, facts: TrainingFacts) -> 
             mean: vec![MIDDLE; channels.count()],
             std: vec![MIDDLE; channels.count()],
         },
-        figures: figures.collect(),
+        figures: figures.chain(by_head).collect(),
         thresholds: verification.and_then(|it| thresholds(&it, &facts.data)),
         training: Some(facts),
     }

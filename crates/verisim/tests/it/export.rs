@@ -140,6 +140,12 @@ fn inception_resnet_agrees() {
 }
 
 #[test]
+fn deepface_agrees() {
+    let backbone = "kind = 'deepface'\nchannels = [8, 6, 5, 4, 3]\nwindows = [7, 5, 3, 4, 3]";
+    check(backbone, InputSize { width: 41, height: 48, channels: 3 });
+}
+
+#[test]
 fn gradients_agree() {
     let backbone = "kind = 'gradients'\ncell = 6\nscales = [1, 2, 3]\ndropout = 0.1";
     check(backbone, InputSize { width: 36, height: 48, channels: 1 });

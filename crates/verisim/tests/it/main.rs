@@ -13,6 +13,7 @@ mod compare;
 mod demo;
 mod export;
 mod flow;
+mod head;
 mod help;
 mod map;
 mod recipes;

@@ -11,6 +11,7 @@ pub(crate) mod conv;
 pub(crate) mod cosine;
 pub(crate) mod depthwise;
 pub(crate) mod gemm;
+pub(crate) mod local;
 pub(crate) mod prelu;
 pub(crate) mod simd;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::conv::ConvShape;
-use super::{batch_norm, conv, depthwise, prelu, winograd};
+use super::{batch_norm, conv, depthwise, local, prelu, winograd};
 
 /// Pseudo-random numbers in `[-1, 1]`.
 fn noise(len: usize, seed: u64) -> Vec<f32> {
@@ -115,6 +115,33 @@ fn check_depthwise(shape: &ConvShape) {
     assert_close(&weight, &case.weight_gradient, tolerance);
 }
 
+/// Locally connected layers over the products of a convolution, with other weights at every place.
+#[track_caller]
+fn check_local(shape: &ConvShape) {
+    let [height, width] = shape.out_size();
+    let (pixels, taps) = (height * width, shape.kernel[0] * shape.kernel[1]);
+    let input = noise(shape.n * shape.input_len(), 1);
+    let weight = noise(pixels * shape.weight_len(), 2);
+    let gradient = noise(shape.n * shape.output_len(), 3);
+    let mut output = vec![0.0; gradient.len()];
+    let mut input_gradient = vec![0.0; input.len()];
+    let mut weight_gradient = vec![0.0; weight.len()];
+    each_product(shape, 1, |to, from, tap| {
+        let (place, c_out) = (to % pixels, to / pixels % shape.c_out);
+        let (c_in, tap) = (tap / taps % shape.c_in, tap % taps);
+        let tap = ((place * taps + tap) * shape.c_in + c_in) * shape.c_out + c_out;
+        output[to] += f64::from(input[from]) * f64::from(weight[tap]);
+        input_gradient[from] += f64::from(gradient[to]) * f64::from(weight[tap]);
+        weight_gradient[tap] += f64::from(gradient[to]) * f64::from(input[from]);
+    });
+    let tolerance = 1e-5;
+    assert_close(&local::forward(shape, &input, &weight), &output, tolerance);
+    let found = local::input_gradient(shape, &weight, &gradient);
+    assert_close(&found, &input_gradient, tolerance);
+    let found = local::weight_gradient(shape, &input, &gradient);
+    assert_close(&found, &weight_gradient, tolerance);
+}
+
 fn conv_shape(
     channels: [usize; 3],
     size: [usize; 2],
@@ -184,6 +211,17 @@ proptest! {
         check_conv(&padded(channels, size, kernel, stride, padding));
         let [n, c, _] = channels;
         check_depthwise(&padded([n, c, c], size, kernel, stride, padding));
+    }
+
+    #[test]
+    fn locally_connected_layers_agree_with_their_definition(
+        channels in [1usize..6, 1..5, 1..5],
+        size in [1usize..10, 1..10],
+        kernel in [1usize..5, 1..5],
+        stride in 1usize..4,
+    ) {
+        prop_assume!((0..2).all(|side| size[side] >= kernel[side]));
+        check_local(&padded(channels, size, kernel, stride, [0, 0]));
     }
 }
 
