@@ -197,7 +197,9 @@ impl Loss {
             .collect();
         let cosines = cosine(features.clone(), centers.clone());
         let lengths = loss.needs_norms().then(|| [norms(features.clone()), norms(centers)]);
-        let lengths_on_host = lengths.clone().map(|it| it.map(narrow)).unwrap_or_default();
+        let lengths_on_host = lengths.clone().map(|it| it.map(on_host));
+        let [of_features, of_centers] =
+            lengths_on_host.as_ref().map(|it| it.each_ref().map(floats)).unwrap_or_default();
         let parameters = self.parameters.as_ref().map(|it| widened(it.val())).unwrap_or_default();
         let sample_weights = self
             .config
@@ -206,11 +208,11 @@ impl Loss {
             .map(|miner| self.sample_weights(miner, &matrix(features), labels, seed));
         let reducer = self.config.reducer.clone().unwrap_or_else(|| loss.reducer());
         let slope = loss.evaluate(&ClassScene {
-            cosines: &narrow(cosines.clone()),
+            cosines: floats(&on_host(cosines.clone())),
             n_centers,
             labels: &classes,
-            norms: &lengths_on_host[0],
-            center_norms: &lengths_on_host[1],
+            norms: of_features,
+            center_norms: of_centers,
             sample_weights: sample_weights.as_deref(),
             reducer: &reducer,
             parameters: &parameters,
@@ -314,12 +316,17 @@ fn norms(rows: Tensor<2>) -> Tensor<2> {
     rows.square().sum_dim(1).clamp_min(MIN_SQUARED_NORM).sqrt()
 }
 
-fn narrow(tensor: Tensor<2>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
+/// Numbers of a tensor, on the host.
+fn on_host<const D: usize>(tensor: Tensor<D>) -> TensorData {
+    tensor.into_data().convert::<f32>()
+}
+
+fn floats(data: &TensorData) -> &[f32] {
+    data.as_slice().unwrap_or_else(|_| unreachable!("the numbers were converted"))
 }
 
 fn widened<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().iter::<f32>().map(f64::from).collect()
+    floats(&on_host(tensor)).iter().map(|&value| f64::from(value)).collect()
 }
 
 fn matrix(rows: &Tensor<2>) -> Matrix {

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::matrix::Matrix;
+use super::matrix::{Matrix, dot};
 use super::sparse::Sparse;
-use super::symmetric::{gram, plus_transposed};
+use super::symmetric::{gram, plus_transposed_times};
 use super::unit::Units;
 use super::{InvalidLoss, require};
 use crate::ops::kernel::simd::vectorized;
@@ -157,19 +157,24 @@ impl Compared {
         let few = Sparse::of(gradient);
         let found = few.and_then(|few| few.backward(self.distance, &self.values, [a, b]));
         if let Some((to_a, to_b)) = found {
-            return self.through_units(to_a, &to_b);
+            return self.through_units(to_a, to_b);
         }
         let (to_a, to_b) = match self.distance {
             Distance::Lp { p: 2.0, power, .. } => {
                 // d v / d a = power * d^(power - 2) (a - b), with v = d^power.
                 if self.references.is_none() {
                     // Both sides at once: a distance is the same from either.
-                    let factors = plus_transposed(gradient, |row, first, factors| {
-                        along(factors, &self.values.row(row)[first..], power);
-                    });
-                    let mut both = along_differences_within(&factors, a);
-                    both.scale(power);
-                    return (self.embeddings.backward(&both), None);
+                    let change = |index: usize, factors: &mut [f64]| {
+                        along(factors, self.values.row(index), power);
+                    };
+                    let finish = |index: usize, factors: &[f64], to: &mut [f64]| {
+                        let sum: f64 = factors.iter().sum();
+                        for (to, &value) in to.iter_mut().zip(a.row(index)) {
+                            *to = power * (sum * value - *to);
+                        }
+                    };
+                    let both = plus_transposed_times(gradient, a, change, finish);
+                    return (self.embeddings.backward(both), None);
                 }
                 let factors = self.along_differences(gradient, power);
                 let (mut to_a, mut to_b) = along_differences(&factors, a, b);
@@ -180,8 +185,8 @@ impl Compared {
             Distance::Lp { p, power, .. } => lp_backward(gradient, &self.values, a, b, p, power),
             Distance::Cosine | Distance::Dot if self.references.is_none() => {
                 // Both sides at once: G a + Gᵀ a.
-                let both = plus_transposed(gradient, |_, _, _| {}).times(a);
-                return (self.embeddings.backward(&both), None);
+                let both = plus_transposed_times(gradient, a, |_, _| {}, |_, _, _| {});
+                return (self.embeddings.backward(both), None);
             }
             Distance::Cosine | Distance::Dot => (gradient.times(b), gradient.transposed_times(a)),
             Distance::Snr { .. } => {
@@ -201,17 +206,17 @@ impl Compared {
                 (to_a, to_b)
             }
         };
-        self.through_units(to_a, &to_b)
+        self.through_units(to_a, to_b)
     }
 
     /// Gradients of rows as they were given, from those of the rows as they were compared.
-    fn through_units(&self, to_a: Matrix, to_b: &Matrix) -> (Matrix, Option<Matrix>) {
+    fn through_units(&self, to_a: Matrix, to_b: Matrix) -> (Matrix, Option<Matrix>) {
         if let Some(references) = &self.references {
-            return (self.embeddings.backward(&to_a), Some(references.backward(to_b)));
+            return (self.embeddings.backward(to_a), Some(references.backward(to_b)));
         }
         let mut both = to_a;
-        both.add(to_b);
-        (self.embeddings.backward(&both), None)
+        both.add(&to_b);
+        (self.embeddings.backward(both), None)
     }
 
     /// The gradient times `d^(power - 2)`.
@@ -240,7 +245,7 @@ pub(super) fn slope_along(value: f64, power: f64) -> f64 {
 }
 
 fn squared_norms(rows: &Matrix) -> Vec<f64> {
-    rows.rows().map(|row| row.iter().map(|value| value * value).sum()).collect()
+    rows.rows().map(|row| dot(row, row)).collect()
 }
 
 /// Signal of each row; infinite where there is none, so that whatever is divided by it vanishes.
@@ -348,18 +353,6 @@ fn along_differences(factors: &Matrix, a: &Matrix, b: &Matrix) -> (Matrix, Matri
         }
     }
     (to_a, to_b)
-}
-
-/// The gradient of rows where each pulls at each along their difference, equally hard both ways.
-fn along_differences_within(factors: &Matrix, rows: &Matrix) -> Matrix {
-    let mut to_rows = factors.times(rows);
-    to_rows.par_rows_mut().enumerate().for_each(|(index, to)| {
-        let sum: f64 = factors.row(index).iter().sum();
-        for (to, &value) in to.iter_mut().zip(rows.row(index)) {
-            *to = sum * value - *to;
-        }
-    });
-    to_rows
 }
 
 fn lp_backward(

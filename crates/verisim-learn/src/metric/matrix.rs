@@ -1,14 +1,21 @@
 //! A matrix of `f64` in plain memory; it does not know what its rows mean.
 
+use std::array;
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
 use rayon::prelude::*;
 
 use crate::ops::kernel::gemm::{self, Output};
+use crate::ops::kernel::simd::vectorized;
+use crate::ops::kernel::zeros::zeros;
 
 /// Rows that one thread multiplies at a time.
 const BLOCK: usize = 128;
+/// Columns that become rows together: as many numbers as memory hands out at once.
+const LINE: usize = 8;
+/// Sums that are taken side by side.
+const LANES: usize = 16;
 
 /// Rows of numbers, one after the other.
 #[derive(Clone, PartialEq)]
@@ -38,7 +45,7 @@ impl Matrix {
 
     /// Zeros.
     pub fn zeros([n_rows, n_columns]: [usize; 2]) -> Self {
-        Self { data: vec![0.0; n_rows * n_columns], n_rows, n_columns }
+        Self { data: zeros(n_rows * n_columns), n_rows, n_columns }
     }
 
     /// Widens numbers of a network.
@@ -137,8 +144,20 @@ impl Matrix {
     #[must_use]
     pub fn times_transposed(&self, other: &Self) -> Self {
         assert_eq!(self.n_columns, other.n_columns, "inner sizes differ");
-        let other_view = other.view().map(gemm::Matrix::transposed);
-        multiply(self.view(), other_view, [self.n_rows, self.n_columns, other.n_rows])
+        // Once for all blocks, each of which would turn it for itself.
+        let other = other.transposed();
+        multiply(self.view(), other.view(), [self.n_rows, self.n_columns, other.n_columns])
+    }
+
+    /// Rows and columns exchanged.
+    #[must_use]
+    pub(super) fn transposed(&self) -> Self {
+        let mut transposed = Self::zeros([self.n_columns, self.n_rows]);
+        let lines = transposed.data.par_chunks_mut((LINE * self.n_rows).max(1)).enumerate();
+        lines.for_each(|(line, rows)| {
+            turn(&self.data, self.n_columns, line * LINE, rows, self.n_rows, 0);
+        });
+        transposed
     }
 
     /// `selfᵀ * other`.
@@ -197,6 +216,62 @@ impl IndexMut<(usize, usize)> for Matrix {
     }
 }
 
+/// Writes some columns of `from`, from `column` on, as rows of `to`, where each starts at `start`.
+pub(super) fn turn(
+    from: &[f64],
+    n_columns: usize,
+    column: usize,
+    to: &mut [f64],
+    width: usize,
+    start: usize,
+) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (band, from) in from.chunks(LINE * n_columns).enumerate() {
+                for (line, to) in to.chunks_mut(LINE * width).enumerate() {
+                    let (row, column) = (start + band * LINE, column + line * LINE);
+                    let mut square = [[0.0; LINE]; LINE];
+                    if from.len() == LINE * n_columns && to.len() == LINE * width {
+                        for (square, from) in square.iter_mut().zip(from.chunks_exact(n_columns)) {
+                            square.copy_from_slice(&from[column..column + LINE]);
+                        }
+                        for (index, to) in to.chunks_exact_mut(width).enumerate() {
+                            let across: [f64; LINE] = array::from_fn(|line| square[line][index]);
+                            to[row..row + LINE].copy_from_slice(&across);
+                        }
+                    } else {
+                        for (from, row) in from.chunks(n_columns).zip(row..) {
+                            for (value, to) in from[column..].iter().zip(to.chunks_mut(width)) {
+                                to[row] = *value;
+                            }
+                        }
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Sum of the products of two rows, in a fixed order.
+pub(super) fn dot(one: &[f64], other: &[f64]) -> f64 {
+    vectorized(
+        #[inline(always)]
+        || {
+            let mut sums = [0.0; LANES];
+            let ((one, rest), (other, other_rest)) =
+                (one.as_chunks::<LANES>(), other.as_chunks::<LANES>());
+            for (one, other) in one.iter().zip(other) {
+                for ((sum, one), other) in sums.iter_mut().zip(one).zip(other) {
+                    *sum += one * other;
+                }
+            }
+            let rest = rest.iter().zip(other_rest).map(|(one, other)| one * other);
+            sums.into_iter().chain(rest).sum()
+        },
+    )
+}
+
 /// Multiplies in blocks of rows, whose result does not depend on the number of threads.
 fn multiply(
     a: Option<gemm::Matrix<'_, f64>>,
@@ -225,12 +300,19 @@ mod tests {
         let expected = Matrix::from_fn([130, 9], |row, column| {
             (0..7).map(|inner| a[(row, inner)] * b[(inner, column)]).sum()
         });
-        let transposed = |it: &Matrix| {
-            Matrix::from_fn([it.n_columns, it.n_rows], |row, column| it[(column, row)])
-        };
         assert_eq!(a.times(&b), expected);
-        assert_eq!(a.times_transposed(&transposed(&b)), expected);
-        assert_eq!(transposed(&a).transposed_times(&b), expected);
+        assert_eq!(a.times_transposed(&b.transposed()), expected);
+        assert_eq!(a.transposed().transposed_times(&b), expected);
+    }
+
+    #[test]
+    fn rows_and_columns_are_exchanged() {
+        for [n_rows, n_columns] in [[0, 3], [3, 0], [1, 9], [130, 21]] {
+            let element = |row: usize, column: usize| (row * 200 + column) as f64;
+            let matrix = Matrix::from_fn([n_rows, n_columns], element);
+            let expected = Matrix::from_fn([n_columns, n_rows], |row, column| element(column, row));
+            assert_eq!(matrix.transposed(), expected);
+        }
     }
 
     #[test]

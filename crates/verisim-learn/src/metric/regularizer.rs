@@ -170,7 +170,7 @@ fn regular_face(rows: &Matrix) -> (f64, Matrix) {
             }
         }
     }
-    (value, units.backward(&gradient))
+    (value, units.backward(gradient))
 }
 
 fn sparse_centers(rows: &Matrix, centers_per_identity: usize) -> (f64, Matrix) {

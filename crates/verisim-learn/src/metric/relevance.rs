@@ -3,6 +3,8 @@
 use rayon::prelude::*;
 pub use verisim_core::measure::{Hierarchy, Relation, Relevance, SameLabel, SharedLabel};
 
+use crate::ops::kernel::simd::vectorized;
+
 /// The relation of every sample of a batch to every reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relations {
@@ -30,11 +32,15 @@ impl Relations {
         let n = labels.len();
         let mut relations = vec![Relation::NonMated; n * n];
         relations.par_chunks_mut(n.max(1)).enumerate().for_each(|(anchor, row)| {
-            for (relation, label) in row.iter_mut().zip(labels) {
-                if *label == labels[anchor] {
-                    *relation = Relation::Mated;
-                }
-            }
+            let own = labels[anchor];
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (relation, &label) in row.iter_mut().zip(labels) {
+                        *relation = if label == own { Relation::Mated } else { Relation::NonMated };
+                    }
+                },
+            );
             row[anchor] = Relation::Ignored;
         });
         Self { relations, n_anchors: n, n_references: n }

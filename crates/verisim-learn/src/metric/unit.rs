@@ -1,9 +1,13 @@
 //! Rows brought to the form that a distance compares, and the way back for gradients.
 
-use super::matrix::Matrix;
+use rayon::prelude::*;
+
+use super::matrix::{Matrix, dot};
 
 /// Length below which a row has no direction, and is not moved.
 const MIN_NORM: f64 = 1e-12;
+/// Rows that are worth a thread.
+const MIN_ROWS: usize = 32;
 
 /// Rows that were centered, scaled to unit length, or left as they are.
 #[derive(Debug)]
@@ -27,16 +31,14 @@ impl Units {
     /// Rows of length 1 in the norm of order `p`; a row of zeros stays zero.
     pub(super) fn scaled(rows: &Matrix, p: f64) -> Self {
         let mut rows = rows.clone();
-        let norms = (0..rows.n_rows())
-            .map(|index| {
-                let row = rows.row_mut(index);
-                let norm = norm(row, p);
-                for value in row.iter_mut() {
-                    *value /= norm.max(MIN_NORM);
-                }
-                norm
-            })
-            .collect();
+        let scale = |row: &mut [f64]| {
+            let norm = norm(row, p);
+            for value in row {
+                *value /= norm.max(MIN_NORM);
+            }
+            norm
+        };
+        let norms = rows.par_rows_mut().with_min_len(MIN_ROWS).map(scale).collect();
         Self { rows, norms: Some(norms), p, is_centered: false, scaled: None }
     }
 
@@ -54,20 +56,20 @@ impl Units {
     }
 
     /// The gradient of the original rows from that of these.
-    pub(super) fn backward(&self, gradient: &Matrix) -> Matrix {
-        let mut gradient = gradient.clone();
+    pub(super) fn backward(&self, mut gradient: Matrix) -> Matrix {
         if self.is_centered {
             center(&mut gradient);
         }
         let Some(norms) = &self.norms else { return gradient };
         let units = self.scaled.as_ref().unwrap_or(&self.rows);
-        for (index, &norm) in norms.iter().enumerate() {
-            let (row, unit) = (gradient.row_mut(index), units.row(index));
+        let slopes = gradient.par_rows_mut().with_min_len(MIN_ROWS).zip(norms).enumerate();
+        slopes.for_each(|(index, (row, &norm))| {
             if norm < MIN_NORM {
                 row.fill(0.0);
-                continue;
+                return;
             }
-            let along: f64 = row.iter().zip(unit).map(|(row, unit)| row * unit).sum();
+            let unit = units.row(index);
+            let along = dot(row, unit);
             for (value, &unit) in row.iter_mut().zip(unit) {
                 // Slope of the length: the unit vector itself, if p is 2.
                 let slope = if self.p == 2.0 {
@@ -79,14 +81,14 @@ impl Units {
                 };
                 *value = (*value - along * slope) / norm;
             }
-        }
+        });
         gradient
     }
 }
 
 fn norm(row: &[f64], p: f64) -> f64 {
     if p == 2.0 {
-        row.iter().map(|value| value * value).sum::<f64>().sqrt()
+        dot(row, row).sqrt()
     } else {
         row.iter().map(|value| value.abs().powf(p)).sum::<f64>().powf(1.0 / p)
     }

@@ -131,6 +131,8 @@ fn cosines_agree_with_burn() {
         |features, centers| l2_normalize(features).matmul(l2_normalize(centers).transpose());
     compare(run([5, 7], [9, 7], cosine), run([5, 7], [9, 7], burns));
     compare(run([70, 16], [300, 16], cosine), run([70, 16], [300, 16], burns));
+    // Several blocks of centers in each part of the sum.
+    compare(run([5, 8], [2500, 8], cosine), run([5, 8], [2500, 8], burns));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::exp::{exponentials, largest, scale as multiply};
 use super::scene::{ClassScene, ClassSlope};
+use crate::ops::kernel::zeros::zeros;
 
 /// The logit of a sample's own identity.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +116,7 @@ fn rows(
     n_columns: usize,
     sum: impl Fn(usize, &mut [f32]) -> Row + Sync,
 ) -> Entropy {
-    let mut slopes = vec![0.0; scene.labels.len() * n_columns];
+    let mut slopes = zeros(scene.labels.len() * n_columns);
     let chunks = slopes.par_chunks_mut(n_columns.max(1)).enumerate();
     let rows: Vec<Row> = chunks.map(|(sample, shares)| sum(sample, shares)).collect();
     let losses: Vec<f64> = rows.iter().map(|row| row.loss).collect();
@@ -136,7 +137,7 @@ pub(super) fn by_row(
     scene: &ClassScene<'_>,
     work: impl Fn(usize, &mut [f32]) -> (f64, f64) + Sync,
 ) -> (ClassSlope, f64) {
-    let mut cosines = vec![0.0; scene.cosines.len()];
+    let mut cosines = zeros(scene.cosines.len());
     let chunks = cosines.par_chunks_mut(scene.n_centers.max(1)).enumerate();
     let rows: Vec<(f64, f64)> = chunks.map(|(sample, slopes)| work(sample, slopes)).collect();
     let losses: Vec<f64> = rows.iter().map(|row| row.0).collect();

@@ -71,29 +71,29 @@ impl TupleLoss for CircleLoss {
     fn evaluate(&self, scene: &Scene<'_>) -> Slope {
         let Self { margin, scale, weights } = *self;
         let is_similarity = scene.distance.is_similarity();
-        let closeness = |value: f64| if is_similarity { value } else { 1.0 - value };
+        let closeness = move |value: f64| if is_similarity { value } else { 1.0 - value };
         let sign = -scene.distance.sign();
         let is_exact = weights == CircleWeights::Exact;
         // Distance of a similarity from its optimum, and from where it is good enough.
-        let mated = |value: f64| {
+        let mated = move |value: f64| {
             let similarity = closeness(value);
             ((1.0 + margin - similarity).max(0.0), similarity - (1.0 - margin))
         };
-        let non_mated = |value: f64| {
+        let non_mated = move |value: f64| {
             let similarity = closeness(value);
             ((similarity + margin).max(0.0), similarity - margin)
         };
-        let slope = |weight: f64, of_weight: f64, excess: f64| {
+        let slope = move |weight: f64, of_weight: f64, excess: f64| {
             weight + if is_exact && weight > 0.0 { of_weight * excess } else { 0.0 }
         };
         by_row(scene, &relations(scene), |row| {
             let [pull, push] = row.log_sums(
                 None,
-                |value| {
+                move |value| {
                     let (weight, excess) = mated(value);
                     -scale * weight * excess
                 },
-                |value| {
+                move |value| {
                     let (weight, excess) = non_mated(value);
                     scale * weight * excess
                 },
@@ -105,11 +105,11 @@ impl TupleLoss for CircleLoss {
             let (loss, outer) = softplus(pull.value + push.value);
             let factor = sign * scale * outer;
             row.scale_by(
-                |value| {
+                move |value| {
                     let (weight, excess) = mated(value);
                     -factor * pull.share * slope(weight, -1.0, excess)
                 },
-                |value| {
+                move |value| {
                     let (weight, excess) = non_mated(value);
                     factor * push.share * slope(weight, 1.0, excess)
                 },

@@ -47,12 +47,13 @@ impl TupleLoss for GeneralizedLiftedStructureLoss {
     }
 
     fn evaluate(&self, scene: &Scene<'_>) -> Slope {
+        let Self { mated_margin, margin } = *self;
         let sign = scene.distance.sign();
         by_row(scene, &relations(scene), |row| {
             let [mated, non_mated] = row.log_sums(
                 None,
-                |value| sign * (value - self.mated_margin),
-                |value| sign * (self.margin - value),
+                move |value| sign * (value - mated_margin),
+                move |value| sign * (margin - value),
             );
             let excess = mated.value_or(0.0) + non_mated.value_or(0.0);
             let slope = if excess > 0.0 { sign } else { 0.0 };

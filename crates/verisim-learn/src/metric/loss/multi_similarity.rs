@@ -69,8 +69,8 @@ impl TupleLoss for MultiSimilarityLoss {
         by_row(scene, &relations(scene), |row| {
             let [mated, non_mated] = row.log_sums(
                 Some(0.0),
-                |value| alpha * sign * (value - base),
-                |value| beta * sign * (base - value),
+                move |value| alpha * sign * (value - base),
+                move |value| beta * sign * (base - value),
             );
             row.scale(sign * mated.share, -sign * non_mated.share);
             mated.value / alpha + non_mated.value / beta

@@ -1,5 +1,10 @@
 //! Losses that are one number an anchor, from its row of distances or similarities, all anchors at once.
 
+#![expect(
+    clippy::inline_always,
+    reason = "vector instructions reach only what is inlined into the function around it"
+)]
+
 use std::borrow::Cow;
 
 use rayon::prelude::*;
@@ -60,37 +65,26 @@ impl Row<'_> {
         let slopes = &mut *self.slopes;
         vectorized(
             #[inline(always)]
-            || {
-                let mut max = [start; 2];
+            move || {
                 for ((slope, &value), &relation) in slopes.iter_mut().zip(values).zip(relations) {
+                    // Both, and one of them taken: a branch would make it one number at a time.
+                    let (mated, non_mated) = (mated(value), non_mated(value));
+                    let term = if relation == Relation::Mated { mated } else { non_mated };
                     // What is ignored becomes 0 in the end.
-                    *slope = f64::NEG_INFINITY;
-                    if relation == Relation::Mated {
-                        *slope = mated(value);
-                        max[0] = max[0].max(*slope);
-                    } else if relation == Relation::NonMated {
-                        *slope = non_mated(value);
-                        max[1] = max[1].max(*slope);
-                    }
+                    let is_ignored = relation == Relation::Ignored;
+                    *slope = if is_ignored { f64::NEG_INFINITY } else { term };
                 }
+                let max = by_kind(slopes, relations, f64::NEG_INFINITY, f64::max);
+                let max = max.map(|max| max.max(start));
                 for (slope, &relation) in slopes.iter_mut().zip(relations) {
-                    *slope -= if relation == Relation::Mated { max[0] } else { max[1] };
+                    let max = if relation == Relation::Mated { max[0] } else { max[1] };
+                    *slope = exp_of_negative(*slope - max);
                 }
-                for slope in slopes.iter_mut() {
-                    *slope = exp_of_negative(*slope);
-                }
-                let mut sums = [[0.0; WIDTH]; 2];
-                for (slopes, relations) in slopes.chunks(WIDTH).zip(relations.chunks(WIDTH)) {
-                    for (lane, (slope, &relation)) in slopes.iter().zip(relations).enumerate() {
-                        let is_mated = relation == Relation::Mated;
-                        sums[0][lane] += if is_mated { *slope } else { 0.0 };
-                        sums[1][lane] += if is_mated { 0.0 } else { *slope };
-                    }
-                }
+                let sums = by_kind(slopes, relations, 0.0, |one, other| one + other);
                 [0, 1].map(|kind| {
                     let first =
                         if start == f64::NEG_INFINITY { 0.0 } else { (start - max[kind]).exp() };
-                    LogSum::new(max[kind], first + sums[kind].iter().sum::<f64>())
+                    LogSum::new(max[kind], first + sums[kind])
                 })
             },
         )
@@ -98,7 +92,7 @@ impl Row<'_> {
 
     /// Multiplies what [`Row::log_sums`] left behind.
     pub(super) fn scale(&mut self, mated: f64, non_mated: f64) {
-        self.scale_by(|_| mated, |_| non_mated);
+        self.scale_by(move |_| mated, move |_| non_mated);
     }
 
     /// Multiplies what [`Row::log_sums`] left behind, by a function of the distance or similarity.
@@ -107,14 +101,42 @@ impl Row<'_> {
         let slopes = &mut *self.slopes;
         vectorized(
             #[inline(always)]
-            || {
+            move || {
                 for ((slope, &value), &relation) in slopes.iter_mut().zip(values).zip(relations) {
-                    let is_mated = relation == Relation::Mated;
-                    *slope *= if is_mated { mated(value) } else { non_mated(value) };
+                    let (mated, non_mated) = (mated(value), non_mated(value));
+                    *slope *= if relation == Relation::Mated { mated } else { non_mated };
                 }
             },
         );
     }
+}
+
+/// Folds the terms of the mated, and those of all others, several side by side; `neutral` changes nothing.
+#[inline(always)]
+fn by_kind(
+    terms: &[f64],
+    relations: &[Relation],
+    neutral: f64,
+    fold: impl Fn(f64, f64) -> f64,
+) -> [f64; 2] {
+    let mut lanes = [[neutral; WIDTH]; 2];
+    let ((chunks, rest), (kinds, rest_kinds)) =
+        (terms.as_chunks::<WIDTH>(), relations.as_chunks::<WIDTH>());
+    let [mated, others] = &mut lanes;
+    let mut add = |terms: &[f64], kinds: &[Relation]| {
+        for (((mated, others), &term), kind) in
+            mated.iter_mut().zip(&mut *others).zip(terms).zip(kinds)
+        {
+            let is_mated = *kind == Relation::Mated;
+            *mated = fold(*mated, if is_mated { term } else { neutral });
+            *others = fold(*others, if is_mated { neutral } else { term });
+        }
+    };
+    for (terms, kinds) in chunks.iter().zip(kinds) {
+        add(terms, kinds);
+    }
+    add(rest, rest_kinds);
+    lanes.map(|lanes| lanes.into_iter().fold(neutral, &fold))
 }
 
 /// What the pairs in question are to each other: of those mined, however often, or of all.

@@ -50,7 +50,7 @@ impl TupleLoss for SupConLoss {
         }
         let factor = -scene.distance.sign() / self.temperature;
         by_row(scene, &relations, |row| {
-            let logit = |value: f64| value * factor;
+            let logit = move |value: f64| value * factor;
             let [mated, non_mated] = row.log_sums(None, logit, logit);
             if mated.share == 0.0 {
                 row.scale(0.0, 0.0);

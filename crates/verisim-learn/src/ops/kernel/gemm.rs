@@ -53,6 +53,11 @@ impl<'a, T: Number> Matrix<'a, T> {
         }
     }
 
+    /// Some of the columns.
+    pub(crate) fn columns(self, columns: Range<usize>) -> Self {
+        self.transposed().rows(columns).transposed()
+    }
+
     /// Some of the rows.
     pub(crate) fn rows(self, rows: Range<usize>) -> Self {
         assert!(rows.start < rows.end && rows.end <= self.n_rows, "no such rows");
@@ -74,27 +79,6 @@ pub(crate) enum Output {
 /// One thread: the callers split their batches over threads themselves, so that no two wait for
 /// each other, and the result does not depend on how the work was shared.
 pub(crate) fn multiply<T: Number>(
-    out: &mut [T],
-    out_stride: usize,
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    mode: Output,
-) {
-    multiply_on(gemm::Parallelism::None, out, out_stride, a, b, mode);
-}
-
-/// As [`multiply`], on all threads: for one large product.
-pub(crate) fn multiply_on_all_threads(
-    out: &mut [f32],
-    out_stride: usize,
-    a: Matrix<'_>,
-    b: Matrix<'_>,
-) {
-    multiply_on(gemm::Parallelism::Rayon(0), out, out_stride, a, b, Output::Replace);
-}
-
-fn multiply_on<T: Number>(
-    threads: gemm::Parallelism,
     out: &mut [T],
     out_stride: usize,
     a: Matrix<'_, T>,
@@ -127,7 +111,7 @@ fn multiply_on<T: Number>(
             false,
             false,
             false,
-            threads,
+            gemm::Parallelism::None,
         );
     }
 }

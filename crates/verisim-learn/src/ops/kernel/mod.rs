@@ -18,3 +18,4 @@ pub(crate) mod simd;
 mod tests;
 pub(crate) mod winograd;
 mod winograd_tile;
+pub(crate) mod zeros;
