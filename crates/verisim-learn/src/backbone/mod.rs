@@ -10,7 +10,7 @@ mod layer_norm;
 mod mobilefacenet;
 mod pool;
 #[cfg(test)]
-mod pytorch_tests;
+pub(crate) mod pytorch_tests;
 mod rectified;
 mod resnet;
 #[cfg(test)]

@@ -18,3 +18,4 @@ mod map;
 mod recipes;
 mod shared;
 mod tidy;
+mod weights;
