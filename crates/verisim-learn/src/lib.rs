@@ -6,6 +6,7 @@
 //! | [`metric`] | the same without any network: distances, relevance, miners, losses and their slopes, on plain matrices |
 //! | [`sampler`] | which samples make up a batch |
 //! | [`backbone`], [`data`], [`train`] | networks over pictures, and the loop that trains them from one TOML recipe |
+//! | [`pretrained`] | weights of others to begin with |
 //! | [`export`] | a trained network as ONNX |
 //!
 //! # A first network
@@ -51,6 +52,7 @@ pub mod export;
 pub mod loss;
 pub mod metric;
 mod ops;
+pub mod pretrained;
 mod random;
 pub mod sampler;
 pub mod train;

@@ -15,7 +15,7 @@ mod local;
 mod mobilefacenet;
 mod pool;
 #[cfg(test)]
-mod pytorch_tests;
+pub(crate) mod pytorch_tests;
 mod rectified;
 mod resnet;
 #[cfg(test)]

@@ -23,7 +23,7 @@ struct Golden {
 }
 
 /// Numbers in [0, 1): FNV-1a of a name, then `SplitMix64`.
-fn uniform(name: &str, n: usize) -> impl Iterator<Item = f64> {
+pub(crate) fn uniform(name: &str, n: usize) -> impl Iterator<Item = f64> {
     let key = name.bytes().fold(0xCBF2_9CE4_8422_2325u64, |key, byte| {
         (key ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
     });

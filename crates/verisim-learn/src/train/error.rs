@@ -8,6 +8,7 @@ use super::validation::EmbedError;
 use crate::backbone::InvalidBackbone;
 use crate::data::{InvalidSplit, UnreadableChip};
 use crate::metric::InvalidLoss;
+use crate::pretrained::WeightsError;
 
 /// Why training cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum TrainError {
     /// The network is out of range.
     #[error("backbone.{0}")]
     Backbone(#[from] InvalidBackbone),
+    /// The weights that the network should begin with cannot be used.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// The loss is out of range.
     #[error("loss.{0}")]
     Loss(#[from] InvalidLoss),

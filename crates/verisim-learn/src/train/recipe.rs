@@ -1,5 +1,7 @@
 //! A training recipe: one TOML file, checked before anything runs.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::head::HeadConfig;
@@ -29,6 +31,9 @@ pub struct Recipe {
     /// Steps between checkpoints within an epoch; 0 writes one after each epoch alone.
     #[serde(default)]
     pub checkpoint_steps: usize,
+    /// A file of weights that the network begins with, see [`crate::pretrained`]; without one they are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
     /// Size of the chips.
     pub input: InputSize,
     /// The network.

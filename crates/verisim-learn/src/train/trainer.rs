@@ -23,6 +23,7 @@ use crate::backbone::{Backbone, Dropout, WeightSource};
 use crate::data::batch::{Batch, BatchPlan, read_ahead};
 use crate::data::{ChipSource, Split, chips_of};
 use crate::loss::{Loss, LossState};
+use crate::pretrained;
 use crate::random::derive_seed;
 use crate::sampler::parents_of;
 
@@ -90,7 +91,7 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// Fails if the recipe is out of range or does not fit the chips.
+    /// Fails if the recipe is out of range or does not fit the chips, or if its weights cannot be used.
     pub fn new(
         recipe: Recipe,
         source: Arc<dyn ChipSource>,
@@ -110,8 +111,12 @@ impl Trainer {
             .filter_map(|(chip, label)| Some((chip, *class_of.get(label)?)))
             .unzip();
         let mut weights = WeightSource::new(seed(Stream::Weights), &device);
+        let backbone = recipe.backbone.init(recipe.input, &mut weights)?;
         let model = Model {
-            backbone: recipe.backbone.init(recipe.input, &mut weights)?,
+            backbone: match &recipe.weights {
+                Some(path) => pretrained::load(backbone, &recipe.backbone, path)?,
+                None => backbone,
+            },
             loss: recipe.loss.init(
                 split.train.len(),
                 recipe.backbone.embedding_dim(),

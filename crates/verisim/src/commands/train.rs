@@ -46,6 +46,10 @@ pub(crate) struct TrainArgs {
     #[command(flatten)]
     overrides: Overrides,
 
+    /// Weights to begin with (.pt, .pth or .safetensors), instead of the recipe's
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    weights: Option<PathBuf>,
+
     /// Keep identities away that these pairs name (LFW's pairs.txt)
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     exclude_pairs: Option<PathBuf>,
@@ -104,6 +108,10 @@ pub(crate) fn train(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Outco
     };
     let mut recipe = read_recipe(recipe)?;
     args.overrides.apply(&mut recipe);
+    if let Some(weights) = &args.weights {
+        recipe.weights =
+            Some(std::path::absolute(weights).context("cannot find the current folder")?);
+    }
     let data = TrainingData {
         folder: std::path::absolute(data).context("cannot find the current folder")?,
         exclude_pairs: args.exclude_pairs.clone(),
@@ -114,11 +122,17 @@ pub(crate) fn train(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Outco
     Ok(Outcome::Done)
 }
 
-/// Reads and checks a recipe.
+/// Reads and checks a recipe; a file that it names lies beside it, unless it says otherwise.
 pub(crate) fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
     let text = std::fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-    Recipe::parse(&text).with_context(|| format!("cannot use {}", path.display()))
+    let mut recipe =
+        Recipe::parse(&text).with_context(|| format!("cannot use {}", path.display()))?;
+    if let (Some(weights), Some(folder)) = (&recipe.weights, path.parent()) {
+        let weights = std::path::absolute(folder.join(weights));
+        recipe.weights = Some(weights.context("cannot find the current folder")?);
+    }
+    Ok(recipe)
 }
 
 /// Trains from the beginning, and returns the path of the model.
@@ -142,13 +156,15 @@ fn resume(path: &Path, device: DeviceKind, printer: &Printer) -> anyhow::Result<
     let (folder, recipe) = RunFolder::open(path)?;
     let info = RunInfo::read(&folder)?.with_device(device);
     let source = info.data.load(recipe.input, printer)?;
-    let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &info.device()?.open()?)?;
+    let device = info.device()?.open()?;
     let trainer = if let Some(checkpoint) = folder.newest()? {
         printer.note(format_args!("resuming at step {}", checkpoint.position.step));
-        trainer.resume(checkpoint, &folder)?
+        // The checkpoint has all weights: those that the run began with may be gone.
+        let begun = Recipe { weights: None, ..recipe.clone() };
+        Trainer::new(begun, Arc::clone(&source), &device)?.resume(checkpoint, &folder)?
     } else {
         printer.note("there is no checkpoint yet: starting again");
-        trainer
+        Trainer::new(recipe.clone(), Arc::clone(&source), &device)?
     };
     run(trainer, &recipe, &info, &source, &folder, printer)?;
     Ok(())

@@ -88,9 +88,15 @@ pub(crate) fn card(trained: &Trained, recipe: &Recipe, facts: TrainingFacts) -> 
             figure("recall@1", figures.recall_at_1),
         ]
     });
+    let license = match &recipe.weights {
+        Some(_) => {
+            "the trainer's own; the terms of the data and of the weights it began with apply"
+        }
+        None => "the trainer's own; the data's terms apply",
+    };
     Card {
         name: recipe.name.clone(),
-        license: "the trainer's own; the data's terms apply".to_owned(),
+        license: license.to_owned(),
         embedding_dim: recipe.backbone.embedding_dim(),
         sha256: None,
         source: None,

@@ -19,3 +19,4 @@ mod map;
 mod recipes;
 mod shared;
 mod tidy;
+mod weights;
