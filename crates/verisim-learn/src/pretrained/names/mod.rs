@@ -39,7 +39,9 @@ impl Names {
             BackboneConfig::MobileFaceNet(config) => Some(mobilefacenet::names(config)),
             BackboneConfig::InceptionResNet(_) => Some(inception_resnet::names()),
             BackboneConfig::Vit(config) => Some(vit::names(config)),
-            BackboneConfig::Inception(_) | BackboneConfig::Gradients(_) => None,
+            BackboneConfig::Inception(_)
+            | BackboneConfig::DeepFace(_)
+            | BackboneConfig::Gradients(_) => None,
         }
     }
 
