@@ -91,7 +91,7 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// Fails if the recipe is out of range or does not fit the chips, or if its weights cannot be used.
+    /// Fails if the recipe is out of range, does not fit the chips, or names unusable weights.
     pub fn new(
         recipe: Recipe,
         source: Arc<dyn ChipSource>,
@@ -111,12 +111,12 @@ impl Trainer {
             .filter_map(|(chip, label)| Some((chip, *class_of.get(label)?)))
             .unzip();
         let mut weights = WeightSource::new(seed(Stream::Weights), &device);
-        let backbone = recipe.backbone.init(recipe.input, &mut weights)?;
+        let mut backbone = recipe.backbone.init(recipe.input, &mut weights)?;
+        if let Some(path) = &recipe.weights {
+            backbone = pretrained::load(backbone, &recipe.backbone, path)?;
+        }
         let model = Model {
-            backbone: match &recipe.weights {
-                Some(path) => pretrained::load(backbone, &recipe.backbone, path)?,
-                None => backbone,
-            },
+            backbone,
             loss: recipe.loss.init(
                 split.train.len(),
                 recipe.backbone.embedding_dim(),
@@ -240,8 +240,7 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// Fails if a chip cannot be read, if an embedding has no direction, or if there is nothing to train a
-    /// head on.
+    /// Fails if a chip cannot be read, an embedding has no direction, or a head finds no pairs.
     pub fn finish(self) -> Result<Trained, TrainError> {
         let (validation, comparisons) = self.validate()?;
         let head = self.recipe.head.as_ref().map(|config| self.train_head(config)).transpose()?;
@@ -249,9 +248,8 @@ impl Trainer {
     }
 
     fn train_head(&self, config: &HeadConfig) -> Result<TrainedHead, TrainError> {
-        let embed = |chips: &[usize]| {
-            embed_chips(&self.model.backbone, self.source.as_ref(), chips, &self.device)
-        };
+        let (backbone, source) = (&self.model.backbone, self.source.as_ref());
+        let embed = |chips: &[usize]| embed_chips(backbone, source, chips, &self.device);
         let head = head::train(config, &self.chips, &self.classes, embed, self.seed(Stream::Head))?;
         let (embeddings, labels) = self.unseen()?;
         let comparisons = compare_all(&embeddings, &labels, |a, b| head.log_odds(a, b));
@@ -346,10 +344,9 @@ impl Trainer {
     /// Embeddings and labels of the validation identities.
     fn unseen(&self) -> Result<(Vec<Embedding>, Vec<u64>), TrainError> {
         let chips = chips_of(&self.split.validation, self.source.labels());
-        let backbone = &self.model.backbone;
-        let embeddings = embed_chips(backbone, self.source.as_ref(), &chips, &self.device)?;
         let labels = chips.iter().map(|&chip| self.source.labels()[chip]).collect();
-        Ok((embeddings, labels))
+        let (backbone, source) = (&self.model.backbone, self.source.as_ref());
+        Ok((embed_chips(backbone, source, &chips, &self.device)?, labels))
     }
 
     fn note_spread(
