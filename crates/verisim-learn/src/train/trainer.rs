@@ -115,14 +115,9 @@ impl Trainer {
         if let Some(path) = &recipe.weights {
             backbone = pretrained::load(backbone, &recipe.backbone, path)?;
         }
-        let model = Model {
-            backbone,
-            loss: recipe.loss.init(
-                split.train.len(),
-                recipe.backbone.embedding_dim(),
-                &mut weights,
-            )?,
-        };
+        let dim = recipe.backbone.embedding_dim();
+        let model =
+            Model { backbone, loss: recipe.loss.init(split.train.len(), dim, &mut weights)? };
         let optimizer = recipe.optimizer.init();
         let (memory, position) = (LossState::default(), Position::default());
         Ok(Self {
