@@ -38,7 +38,7 @@ const SWAPPED: [usize; 4] = [0, 1, 3, 2];
 /// Keeps a similarity finite where there is no edge.
 const MIN_ENERGY: f32 = 1e-6;
 
-/// Configuration of [`Aligner`].
+/// How far pictures are moved and zoomed to find their place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlignConfig {
