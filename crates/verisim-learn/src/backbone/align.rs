@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edges::Edges;
 use super::fixed::Fixed;
-use super::layer::host;
+use super::layer::{follow, host};
 use super::weights::WeightSource;
 use super::{InputSize, InvalidBackbone};
 use crate::export::graph::{ConvNode, Graph, Value};
@@ -31,8 +31,6 @@ const BLUR: usize = 3;
 const COST: f32 = 0.02;
 /// How much better the best has to be to be the only one: the scale of similarities.
 const SHARPNESS: f32 = 400.0;
-/// Weight of a batch in the template.
-const MOMENTUM: f64 = 0.1;
 /// Rows and columns in each other's place.
 const SWAPPED: [usize; 4] = [0, 1, 3, 2];
 /// Keeps a similarity finite where there is no edge.
@@ -122,7 +120,7 @@ impl Aligner {
         let aligned = weights.unsqueeze_dim::<3>(1).matmul(moved);
         let aligned = aligned.reshape([batch, channels, height, width]);
         if is_training {
-            self.follow(aligned.clone());
+            self.learn_from(aligned.clone());
         }
         aligned
     }
@@ -173,7 +171,7 @@ impl Aligner {
 
     /// How like the template every part of a picture is: cosines, `[batch, movements]`.
     fn fits(&self, view: Tensor<4>, template: Tensor<4>) -> Tensor<2> {
-        let edges = blur().forward(self.edges.forward(view));
+        let edges = self.blurred(view);
         let [_, _, rows, columns] = template.dims();
         let ones = Tensor::ones([1, 1, rows, columns], &edges.device());
         let energy = ops::conv2d(edges.clone().square().sum_dim(1), ones, 1, [0, 0]);
@@ -181,7 +179,8 @@ impl Aligner {
         (product / energy.add_scalar(MIN_ENERGY).sqrt()).flatten(1, 3)
     }
 
-    /// The picture after every movement, its edges repeated.
+    /// The picture after every movement, its edges repeated: what [`Aligner::movements`] writes as one
+    /// convolution, which in training would multiply by zeros most of the time.
     fn moved(&self, view: Tensor<4>) -> Vec<Tensor<4>> {
         let margin = STEP * self.n_steps;
         let padded = view.pad((margin, margin, margin, margin), PadMode::Edge);
@@ -195,13 +194,17 @@ impl Aligner {
     }
 
     /// Moves the template toward the middle of aligned pictures.
-    fn follow(&self, aligned: Tensor<4>) {
-        let edges = blur().forward(self.edges.forward(aligned));
+    fn learn_from(&self, aligned: Tensor<4>) {
+        let edges = self.blurred(aligned);
         let [_, _, rows, columns] = self.template.value_sync().dims();
         let middle =
             edges.narrow(2, self.n_steps, rows).narrow(3, self.n_steps, columns).mean_dim(0);
-        let kept = self.template.value_sync() * (1.0 - MOMENTUM);
-        self.template.update((kept + middle * MOMENTUM).detach());
+        follow(&self.template, middle);
+    }
+
+    /// What pictures are compared by.
+    fn blurred(&self, view: Tensor<4>) -> Tensor<4> {
+        blur().forward(self.edges.forward(view))
     }
 
     /// Movements down, and as many across.

@@ -103,7 +103,7 @@ impl DeepFaceConfig {
             InvalidBackbone::unless(are_positive, parameter, found, "five numbers above 0")?;
         }
         InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
-        InvalidBackbone::check_dropout(self.dropout)
+        InvalidBackbone::check_share("dropout", self.dropout)
     }
 
     /// Side of the maps that L6 leaves of pictures of this side, if all windows fit.

@@ -113,7 +113,7 @@ impl GradientsConfig {
         let is_odd = window >= 3 && !window.is_multiple_of(2);
         check(is_odd, "contrast_window", window.to_string(), "odd, from 3")?;
         InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
-        InvalidBackbone::check_dropout(self.dropout)?;
+        InvalidBackbone::check_share("dropout", self.dropout)?;
         self.align.as_ref().map_or(Ok(()), AlignConfig::check)
     }
 }

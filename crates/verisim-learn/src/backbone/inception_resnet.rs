@@ -103,7 +103,7 @@ impl InceptionResNetConfig {
 
     pub(super) fn check(&self) -> Result<(), InvalidBackbone> {
         InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
-        InvalidBackbone::check_dropout(self.dropout)
+        InvalidBackbone::check_share("dropout", self.dropout)
     }
 }
 

@@ -163,12 +163,8 @@ impl Norm {
         let batch = ops::batch_norm(input, self.gamma.val(), self.beta.val(), self.epsilon);
         // As in PyTorch, the running variance is the unbiased one; Burn's is not.
         let unbiased = n_values as f64 / (n_values as f64 - 1.0).max(1.0);
-        let blend = |running: &RunningState<Tensor<1>>, batch: Tensor<1>| {
-            let kept = running.value_sync() * (1.0 - MOMENTUM);
-            running.update((kept + batch * MOMENTUM).detach());
-        };
-        blend(&self.mean, batch.mean);
-        blend(&self.variance, batch.variance * unbiased);
+        follow(&self.mean, batch.mean);
+        follow(&self.variance, batch.variance * unbiased);
         batch.output
     }
 
@@ -196,6 +192,12 @@ impl Norm {
     pub(crate) fn export(&self, graph: &mut Graph, input: Value) -> Value {
         graph.affine(input, self.affine())
     }
+}
+
+/// Moves what is remembered of batches a little toward that of this one.
+pub(super) fn follow<const D: usize>(running: &RunningState<Tensor<D>>, batch: Tensor<D>) {
+    let kept = running.value_sync() * (1.0 - MOMENTUM);
+    running.update((kept + batch * MOMENTUM).detach());
 }
 
 /// Convolution and normalization, and a PReLU where one is asked for.

@@ -106,9 +106,9 @@ impl InvalidBackbone {
         Self::unless(embedding_dim > 0, "embedding_dim", embedding_dim.to_string(), "above 0")
     }
 
-    /// Something is left of what is dropped from.
-    fn check_dropout(dropout: f64) -> Result<(), Self> {
-        Self::unless((0.0..1.0).contains(&dropout), "dropout", dropout.to_string(), "in [0, 1)")
+    /// Something is left of what a share is taken from.
+    fn check_share(parameter: &'static str, share: f64) -> Result<(), Self> {
+        Self::unless((0.0..1.0).contains(&share), parameter, share.to_string(), "in [0, 1)")
     }
 }
 

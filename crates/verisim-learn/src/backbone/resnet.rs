@@ -111,7 +111,7 @@ impl ResNetConfig {
         let is_step = (1..=2).contains(&self.stem_stride);
         check(is_step, "stem_stride", self.stem_stride.to_string(), "1 or 2")?;
         InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
-        InvalidBackbone::check_dropout(self.dropout)
+        InvalidBackbone::check_share("dropout", self.dropout)
     }
 }
 

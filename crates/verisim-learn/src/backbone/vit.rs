@@ -149,9 +149,8 @@ impl VitConfig {
         }
         let divides = self.width.is_multiple_of(self.heads);
         check(divides, "heads", self.heads.to_string(), "a divisor of width")?;
-        for (parameter, share) in [("drop_path", self.drop_path), ("masked", self.masked)] {
-            check((0.0..1.0).contains(&share), parameter, share.to_string(), "in [0, 1)")?;
-        }
+        InvalidBackbone::check_share("drop_path", self.drop_path)?;
+        InvalidBackbone::check_share("masked", self.masked)?;
         InvalidBackbone::check_embedding_dim(self.embedding_dim)
     }
 }

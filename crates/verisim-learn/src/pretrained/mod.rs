@@ -26,6 +26,7 @@ pub use self::error::{Mismatch, WeightsError};
 use self::file::WeightFile;
 use self::names::{Names, Source};
 use crate::backbone::{Backbone, BackboneConfig};
+use crate::ops::kernel::transpose::transposed;
 
 /// Gives a network the weights of a file.
 ///
@@ -62,19 +63,14 @@ pub fn load(
 fn read(source: &Source, file: &WeightFile, prefix: &str) -> Result<Vec<f32>, WeightsError> {
     let theirs = format!("{prefix}{}", source.theirs);
     let mut values = file.values(&theirs)?;
-    if let (true, Some([n_outputs, n_inputs])) = (source.is_transposed, file.shape(&theirs)) {
-        values = transposed(&values, *n_outputs, *n_inputs);
+    if let (true, Some([_, n_inputs])) = (source.is_transposed, file.shape(&theirs)) {
+        values = transposed(&values, *n_inputs);
     }
     if let Some(bias) = &source.minus {
         let bias = file.values(&format!("{prefix}{bias}"))?;
         values.iter_mut().zip(bias).for_each(|(mean, bias)| *mean -= bias);
     }
     Ok(values)
-}
-
-fn transposed(values: &[f32], n_rows: usize, n_columns: usize) -> Vec<f32> {
-    let column = |column| (0..n_rows).map(move |row| values[row * n_columns + column]);
-    (0..n_columns).flat_map(column).collect()
 }
 
 /// What stands before all names of the network in the file.

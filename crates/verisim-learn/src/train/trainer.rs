@@ -6,8 +6,8 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
-use verisim_core::Embedding;
 use verisim_core::measure::Comparison;
+use verisim_core::{Embedding, Head};
 
 use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder};
 use super::error::TrainError;
@@ -208,7 +208,7 @@ impl Trainer {
             self.run_epoch(folder, &data_digest, &mut guard, observer)?;
             guard::check_movement(relative_change(&before, &self.model.backbone))
                 .inspect(|warning| observer.on_warning(warning));
-            let validation = self.validate()?.0;
+            let validation = self.validate()?;
             validation
                 .as_ref()
                 .and_then(|figures| guard::check_spread(figures.mean_non_mated))
@@ -237,18 +237,21 @@ impl Trainer {
     ///
     /// Fails if a chip cannot be read, an embedding has no direction, or a head finds no pairs.
     pub fn finish(self) -> Result<Trained, TrainError> {
-        let (validation, comparisons) = self.validate()?;
+        let (embeddings, labels) = self.unseen()?;
+        let comparisons = compare_all(&embeddings, &labels, Embedding::similarity);
+        let validation = measure(&embeddings, &labels, &comparisons);
         let head = self.recipe.head.as_ref().map(|config| self.train_head(config)).transpose()?;
+        let head = head.map(|head| {
+            let comparisons = compare_all(&embeddings, &labels, |a, b| head.log_odds(a, b));
+            TrainedHead { head, comparisons }
+        });
         Ok(Trained { backbone: self.model.backbone, validation, comparisons, head })
     }
 
-    fn train_head(&self, config: &HeadConfig) -> Result<TrainedHead, TrainError> {
+    fn train_head(&self, config: &HeadConfig) -> Result<Head, TrainError> {
         let (backbone, source) = (&self.model.backbone, self.source.as_ref());
         let embed = |chips: &[usize]| embed_chips(backbone, source, chips, &self.device);
-        let head = head::train(config, &self.chips, &self.classes, embed, self.seed(Stream::Head))?;
-        let (embeddings, labels) = self.unseen()?;
-        let comparisons = compare_all(&embeddings, &labels, |a, b| head.log_odds(a, b));
-        Ok(TrainedHead { head, comparisons })
+        head::train(config, &self.chips, &self.classes, embed, self.seed(Stream::Head))
     }
 
     fn run_epoch(
@@ -330,10 +333,10 @@ impl Trainer {
         Ok(StepRecord { epoch, step, loss, lr, gradient_norm, n_active: value.n_active })
     }
 
-    fn validate(&self) -> Result<(Option<ValidationFigures>, Vec<Comparison>), TrainError> {
+    fn validate(&self) -> Result<Option<ValidationFigures>, TrainError> {
         let (embeddings, labels) = self.unseen()?;
         let comparisons = compare_all(&embeddings, &labels, Embedding::similarity);
-        Ok((measure(&embeddings, &labels, &comparisons), comparisons))
+        Ok(measure(&embeddings, &labels, &comparisons))
     }
 
     /// Embeddings and labels of the validation identities.

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use serde::Serialize;
-use verisim_face::Recognizer;
 
 use super::Outcome;
 use super::load::{self, Decision};
@@ -73,8 +72,13 @@ struct VerifyDto {
 /// Runs the command.
 pub(crate) fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let recognizer = load::recognizer(&args.model)?;
-    let judge = judge(args, &recognizer);
-    let is_bounded = args.threshold.threshold.is_some() || args.threshold.fmr.is_some();
+    let ThresholdArgs { threshold, fmr } = args.threshold;
+    let is_bounded = threshold.is_some() || fmr.is_some();
+    let by_default = match recognizer.head() {
+        Some(_) if !is_bounded => Judge::Head,
+        _ => Judge::Cosine,
+    };
+    let judge = args.decide.unwrap_or(by_default);
     ensure!(
         judge == Judge::Cosine || !is_bounded,
         "--decide head takes no --threshold and no --fmr, which are of cosines"
@@ -118,14 +122,4 @@ pub(crate) fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Out
         }
     }
     Ok(if verified { Outcome::Match } else { Outcome::NoMatch })
-}
-
-/// What was asked to decide; a threshold or a false match rate is of cosines.
-fn judge(args: &VerifyArgs, recognizer: &Recognizer) -> Judge {
-    let ThresholdArgs { threshold, fmr } = args.threshold;
-    let by_default = match recognizer.head() {
-        Some(_) if threshold.is_none() && fmr.is_none() => Judge::Head,
-        _ => Judge::Cosine,
-    };
-    args.decide.unwrap_or(by_default)
 }

@@ -7,7 +7,7 @@ use verisim_core::measure::{
     folded_accuracy,
 };
 
-use super::show::{FigureDto, Row};
+use super::show::{FigureDto, Row, percent};
 use super::{Samples, ScoredPair};
 
 /// Log-odds of a comparison with a picture that has no embedding: it never matches.
@@ -80,15 +80,10 @@ impl HeadFigures {
 
     /// The figures, a row each.
     pub(crate) fn rows(&self) -> Vec<Row> {
-        let percent = |value: f64| format!("{:.2}", 100.0 * value);
         let mut rows = Vec::new();
         if let Some(folds) = &self.folds {
-            rows.push(Row {
-                what: format!("accuracy by the head, {} folds", folds.folds.len()),
-                value: format!("{} %", percent(folds.mean)),
-                interval: format!("± {} (deviation)", percent(folds.standard_deviation)),
-                remark: "each with the threshold that is best on the others".to_owned(),
-            });
+            let remark = "each with the threshold that is best on the others".to_owned();
+            rows.push(Row::folds("accuracy by the head", folds, remark));
         }
         rows.push(Row {
             what: "accuracy by the head".to_owned(),

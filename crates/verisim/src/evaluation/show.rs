@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use verisim_core::measure::{Estimate, SpreadFigures, error_rate_bound_without_errors};
+use verisim_core::measure::{
+    Estimate, FoldedAccuracy, SpreadFigures, error_rate_bound_without_errors,
+};
 
 use super::head::{HeadDto, HeadFigures};
 use super::kmeans::Clustering;
@@ -187,18 +189,32 @@ pub(crate) struct Row {
     pub(crate) remark: String,
 }
 
+/// A share as hundredths, without the sign.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.2}", 100.0 * share)
+}
+
 impl Row {
     pub(super) fn share(
         what: impl Into<String>,
         figure: Estimate,
         remark: impl Into<String>,
     ) -> Self {
-        let percent = |value: f64| format!("{:.2}", 100.0 * value);
         Self {
             what: what.into(),
             value: format!("{} %", percent(figure.value)),
             interval: format!("{} – {}", percent(figure.lower), percent(figure.upper)),
             remark: remark.into(),
+        }
+    }
+
+    /// The accuracy over folds.
+    pub(super) fn folds(what: &str, folds: &FoldedAccuracy, remark: String) -> Self {
+        Self {
+            what: format!("{what}, {} folds", folds.folds.len()),
+            value: format!("{} %", percent(folds.mean)),
+            interval: format!("± {} (deviation)", percent(folds.standard_deviation)),
+            remark,
         }
     }
 
@@ -271,14 +287,8 @@ impl Evaluation {
     pub(crate) fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         if let Some(folds) = &self.folds {
-            let percent = |value: f64| format!("{:.2}", 100.0 * value);
             let each: Vec<String> = folds.folds.iter().map(|it| percent(it.accuracy)).collect();
-            rows.push(Row {
-                what: format!("accuracy, {} folds", folds.folds.len()),
-                value: format!("{} %", percent(folds.mean)),
-                interval: format!("± {} (deviation)", percent(folds.standard_deviation)),
-                remark: format!("each: {}", each.join(" ")),
-            });
+            rows.push(Row::folds("accuracy", folds, format!("each: {}", each.join(" "))));
         }
         rows.push(Row::number("AUC", self.figures.auc, ""));
         let remark = format!("at threshold {:.4}", self.figures.eer_threshold);

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Matrix, Output, multiply};
 use super::simd::{Lanes, WIDTH, vectorized};
+use super::transpose::transposed;
 use super::zeros::zeros;
 
 /// Squared length below which a row has no direction: its cosines are 0, and nothing moves it.
@@ -129,11 +130,6 @@ fn scaled(rows: &[f32], scales: &[f32], dim: usize) -> Vec<f32> {
         }
     }
     scaled
-}
-
-fn transposed(rows: &[f32], dim: usize) -> Vec<f32> {
-    let component = |index| rows[index..].iter().step_by(dim).copied();
-    (0..dim).flat_map(component).collect()
 }
 
 /// Turns the gradient of unit vectors, times `scales`, into that of the rows that `scales` made units.

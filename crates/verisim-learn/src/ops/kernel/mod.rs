@@ -16,6 +16,7 @@ pub(crate) mod prelu;
 pub(crate) mod simd;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transpose;
 pub(crate) mod winograd;
 mod winograd_tile;
 pub(crate) mod zeros;
