@@ -14,6 +14,7 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use verisim_core::protocol::parse_pairs;
 
 use super::bin::Bin;
+use super::parquet::Parquet;
 use super::recordio::RecordIo;
 use super::tar::Tar;
 use super::{Archive, ArchiveError, list};
@@ -156,6 +157,11 @@ fn any_index_and_list_beside_records_are_read_or_refused() {
 #[test]
 fn any_verification_set_is_read_or_refused() {
     try_archives("bin", Bin::open, as_they_are);
+}
+
+#[test]
+fn any_parquet_file_is_read_or_refused() {
+    try_archives("parquet", Parquet::open, as_they_are);
 }
 
 #[test]

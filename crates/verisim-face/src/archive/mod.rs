@@ -10,6 +10,7 @@ mod fuzz_tests;
 mod identities;
 pub mod list;
 mod open;
+pub mod parquet;
 mod paths;
 mod positioned;
 pub mod recordio;
@@ -74,6 +75,8 @@ pub enum Format {
     Bin,
     /// Tar shards, as WebDataset has them.
     Tar,
+    /// Parquet with the bytes of pictures, as data sets of Hugging Face have them.
+    Parquet,
 }
 
 impl fmt::Display for Format {
@@ -84,6 +87,7 @@ impl fmt::Display for Format {
             Self::RecordIo => "RecordIO",
             Self::Bin => "verification set",
             Self::Tar => "tar",
+            Self::Parquet => "Parquet",
         })
     }
 }
@@ -112,7 +116,7 @@ pub enum ArchiveError {
     },
     /// It is of no known kind.
     #[error(
-        "{} is {found}, but a folder of faces, or a file .rec, .bin, .tar, .csv or .tsv is expected",
+        "{} is {found}, but a folder of faces, or a file .rec, .bin, .tar, .parquet, .csv or .tsv is expected",
         path.display()
     )]
     UnknownFormat {

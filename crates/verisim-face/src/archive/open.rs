@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::bin::Bin;
+use super::parquet::Parquet;
 use super::recordio::RecordIo;
 use super::shards::{has_extension, in_folder};
 use super::tar::Tar;
@@ -12,18 +13,20 @@ use super::{Archive, ArchiveError, Paths, list};
 
 /// Opens whatever lies at a path.
 ///
-/// A folder of faces or of tar shards; a file `.rec`, `.bin`, `.tar`, `.csv` or `.tsv`; shards by a pattern,
-/// `train-{000..012}.tar`.
+/// A folder of faces, or of `.tar` or `.parquet` shards; a file `.rec`, `.bin`, `.tar`, `.parquet`, `.csv` or
+/// `.tsv`; shards by a pattern, `train-{000..012}.tar`.
 ///
 /// # Errors
 ///
 /// Fails if it is none of these, cannot be read, or holds no picture.
 pub fn open(path: &Path) -> Result<Box<dyn Archive>, ArchiveError> {
     if path.is_dir() {
-        return if in_folder(path, "tar")?.is_empty() {
-            Ok(Box::new(Paths::of_folder(path)?))
-        } else {
+        return if !in_folder(path, "tar")?.is_empty() {
             Ok(Box::new(Tar::open(path)?))
+        } else if !in_folder(path, "parquet")?.is_empty() {
+            Ok(Box::new(Parquet::open(path)?))
+        } else {
+            Ok(Box::new(Paths::of_folder(path)?))
         };
     }
     let ends_in = |extension| has_extension(path, extension);
@@ -33,6 +36,8 @@ pub fn open(path: &Path) -> Result<Box<dyn Archive>, ArchiveError> {
         Ok(Box::new(Bin::open(path)?))
     } else if ends_in("tar") {
         Ok(Box::new(Tar::open(path)?))
+    } else if ends_in("parquet") {
+        Ok(Box::new(Parquet::open(path)?))
     } else if ends_in("csv") || ends_in("tsv") {
         Ok(Box::new(list::open(path)?))
     } else {
@@ -59,6 +64,7 @@ mod tests {
             ("headed.rec", Format::RecordIo),
             ("python3-protocol4.bin", Format::Bin),
             ("ustar.tar", Format::Tar),
+            ("huggingface.parquet", Format::Parquet),
         ] {
             assert_eq!(open(&folder.join(name)).unwrap().format(), expected);
         }
@@ -71,6 +77,8 @@ mod tests {
         std::fs::create_dir(folder.path().join("Ann")).unwrap();
         std::fs::write(folder.path().join("Ann/1.jpg"), "").unwrap();
         assert_eq!(open(folder.path()).unwrap().format(), Format::Folder);
+        std::fs::copy(data.join("numbers.parquet"), folder.path().join("0.parquet")).unwrap();
+        assert_eq!(open(folder.path()).unwrap().format(), Format::Parquet);
         std::fs::copy(data.join("ustar.tar"), folder.path().join("0.tar")).unwrap();
         assert_eq!(open(folder.path()).unwrap().format(), Format::Tar);
     }

@@ -22,7 +22,7 @@ const PICTURES_AT_ONCE: usize = 1024;
 /// Pictures that `info` looks at for their sizes.
 const N_LOOKED_AT: usize = 100;
 
-/// Look into, check and pack faces: folders, .rec, .bin, .tar, .csv
+/// Look into, check and pack faces: folders, .rec, .bin, .tar, .parquet, .csv
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Example:\n  verisim data pack faces/ --out train.rec")]
 pub(crate) enum DataCommand {

@@ -36,7 +36,7 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "FILE", requires = "model")]
     card: Option<PathBuf>,
 
-    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .csv or .tsv file
+    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .parquet, .csv or .tsv file
     #[arg(long, value_name = "PATH", requires = "model")]
     data: Option<PathBuf>,
 

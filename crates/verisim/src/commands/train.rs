@@ -31,7 +31,7 @@ pub(crate) struct TrainArgs {
     #[arg(required_unless_present = "resume", requires_all = ["data", "out"])]
     recipe: Option<PathBuf>,
 
-    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .csv or .tsv file
+    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .parquet, .csv or .tsv file
     #[arg(long, value_name = "PATH", conflicts_with = "resume")]
     data: Option<PathBuf>,
 
