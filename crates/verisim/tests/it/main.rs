@@ -17,6 +17,7 @@ mod head;
 mod help;
 mod map;
 mod recipes;
+mod resume;
 mod shared;
 mod tidy;
 mod weights;
