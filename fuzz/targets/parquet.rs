@@ -1,0 +1,8 @@
+//! Any Parquet file is read or refused.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use verisim_face::archive::parquet::Parquet;
+
+fuzz_target!(|bytes: &[u8]| verisim_fuzz::try_archive(bytes, "parquet", Parquet::open));
