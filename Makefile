@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: check fmt typos deny lint test slow doc golden reference agreement bench bench-train bench-verify bench-losses lessons python
+.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement bench bench-train bench-verify bench-losses lessons python
 
 check: fmt typos deny lint test doc
 
@@ -60,6 +60,15 @@ bench-verify: python
 bench-losses: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/bench_losses.py target/release/verisim
+
+# The small size of every recipe on the same faces, with the same processor time: make compare-recipes LFW=DIR ORL=DIR.
+compare-recipes: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/compare_recipes.py target/release/verisim --lfw $(LFW) --orl $(ORL)
+
+# Readers of foreign files under libFuzzer, ten minutes each; needs a nightly compiler.
+fuzz:
+	fuzz/run
 
 # The picture and the table of docs/lessons, from nothing, in five minutes of one core.
 LOSSES = softmax normalized-softmax softmax-and-center contrastive triplet multi-similarity supcon circle proxy-anchor arcface cosface
