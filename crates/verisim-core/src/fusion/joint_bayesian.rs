@@ -179,13 +179,13 @@ mod tests {
 
     #[test]
     fn a_ratio_on_a_line_is_that_of_the_densities() {
-        let (between, within) = (Matrix::new(vec![2.0], 1), Matrix::new(vec![1.0], 1));
+        let (between, within) = (Matrix::new(vec![2.0], 1), Matrix::new(vec![1.5], 1));
         let joint = JointBayesian::new(&Covariances { between, within }).unwrap();
         let (a, b) = (0.7, 1.9);
-        // Covariance [[3, 2], [2, 3]], of determinant 5, against one of 3 for each.
-        let together = (3.0 * a * a + 3.0 * b * b - 4.0 * a * b) / 5.0;
-        let apart = (a * a + b * b) / 3.0;
-        let expected = -0.5 * (together + 5.0f64.ln()) + 0.5 * (apart + 9.0f64.ln());
+        // Covariance [[3.5, 2], [2, 3.5]], of determinant 8.25, against one of 3.5 for each.
+        let together = (3.5 * a * a + 3.5 * b * b - 4.0 * a * b) / 8.25;
+        let apart = (a * a + b * b) / 3.5;
+        let expected = -0.5 * (together + 8.25f64.ln()) + 0.5 * (apart + 12.25f64.ln());
         let [alone, cross] = [joint.alone[(0, 0)], joint.cross[(0, 0)]];
         let found = 0.5 * (alone * (a * a + b * b) - 2.0 * cross * a * b) + joint.offset;
         assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
@@ -210,12 +210,12 @@ mod tests {
     #[test]
     fn the_likelihood_is_that_of_the_joint_density() {
         let covariances =
-            Covariances { between: Matrix::new(vec![2.0], 1), within: Matrix::new(vec![1.0], 1) };
+            Covariances { between: Matrix::new(vec![2.0], 1), within: Matrix::new(vec![1.5], 1) };
         let rows = Matrix::new(vec![0.7, 1.9, -0.4], 1);
         let (_, found) = covariances.improved(&Scatter::new(&rows, &[0, 0, 1])).unwrap();
         let (a, b, c) = (0.7, 1.9, -0.4);
-        let pair = (3.0 * a * a + 3.0 * b * b - 4.0 * a * b) / 5.0 + 5.0f64.ln();
-        let single = c * c / 3.0 + 3.0f64.ln();
+        let pair = (3.5 * a * a + 3.5 * b * b - 4.0 * a * b) / 8.25 + 8.25f64.ln();
+        let single = c * c / 3.5 + 3.5f64.ln();
         let expected = -0.5 * (pair + single + 3.0 * (2.0 * std::f64::consts::PI).ln());
         assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
     }
