@@ -40,7 +40,7 @@ pub struct Fusion {
 pub struct FusionParts {
     /// Mean of the embeddings that it was fitted to.
     pub mean: Vec<f64>,
-    /// The principal components, `[n_components, dim]`, row by row.
+    /// The principal components, scaled to unit variance, `[n_components, dim]`, row by row.
     pub axes: Vec<f64>,
     /// `A` of Joint Bayesian, `[n_components, n_components]`, row by row.
     pub alone: Vec<f64>,
@@ -87,8 +87,8 @@ pub enum InvalidFusion {
     },
     /// Samples do not differ in some direction, so that their covariance has no inverse.
     #[error(
-        "the images do not spread in all components that were asked for; ask for fewer, or give \
-         images that differ"
+        "the images, or those of every identity, do not differ in all components; ask for fewer, or \
+         give images that differ"
     )]
     Singular,
     /// Stored numbers do not belong together.
@@ -109,6 +109,8 @@ impl Fusion {
     }
 
     /// Fits it to embeddings with a label each.
+    ///
+    /// There are fewer components than asked for where embeddings differ in fewer.
     ///
     /// # Errors
     ///
@@ -147,11 +149,19 @@ impl Fusion {
             rows.row_mut(row).iter_mut().zip(&mean).for_each(|(value, mean)| *value -= mean);
         }
         let scatter = rows.transposed().times(&rows);
-        let axes = eigen::leading(&scatter, n_components);
-        let last = axes.row(n_components - 1);
-        if dot(&scatter.times_vector(last), last) <= NEGLIGIBLE * scatter.trace() {
+        let mut axes = Vec::new();
+        for axis in eigen::leading(&scatter, n_components).rows() {
+            let square = dot(&scatter.times_vector(axis), axis);
+            if square > NEGLIGIBLE * scatter.trace() {
+                // To unit variance: the odds are the same, and rounding is far from every component.
+                let scale = (n_images as f64 / square).sqrt();
+                axes.extend(axis.iter().map(|it| it * scale));
+            }
+        }
+        if axes.is_empty() {
             return Err(InvalidFusion::Singular);
         }
+        let axes = Matrix::new(axes, dim);
         let joint = JointBayesian::fit(&rows.times(&axes.transposed()), labels)?;
         Ok(Self { mean, axes, joint })
     }
@@ -288,6 +298,24 @@ mod tests {
         assert_eq!(refused(|parts| parts.axes.truncate(27)), Some(InvalidFusion::Parts));
         assert_eq!(refused(|parts| parts.cross.clear()), Some(InvalidFusion::Parts));
         assert_eq!(refused(|parts| parts.mean.clear()), Some(InvalidFusion::Parts));
+    }
+
+    #[test]
+    fn components_that_never_differ_are_left_out() {
+        let (embeddings, labels) = scene(0, 10);
+        let longer = |it: &Embedding| {
+            let values = [it.as_slice(), &[0.0, 0.0]].concat();
+            Embedding::new(values).unwrap()
+        };
+        let wide: Vec<Embedding> = embeddings.iter().map(longer).collect();
+        let [fusion, other] = [&wide, &embeddings].map(|it| Fusion::fit(it, &labels, it[0].dim()));
+        let (fusion, other) = (fusion.unwrap(), other.unwrap());
+        assert_eq!((fusion.n_components(), other.n_components()), (7, 7));
+        let odds = |fusion: &Fusion, it: &[Embedding]| {
+            fusion.log_odds(&fusion.project(&it[0]), &fusion.project(&it[1]))
+        };
+        let (found, expected) = (odds(&fusion, &wide), odds(&other, &embeddings));
+        assert!((found - expected).abs() < 1e-3, "{found}, not {expected}");
     }
 
     #[test]
