@@ -392,22 +392,25 @@ class VisionTransformer(nn.Module):
 
 
 class Local(nn.Module):
-    """A convolution with weights of its own at every place: rows, columns and channels of a window."""
+    """A convolution with weights of its own in every square of places: rows, columns and channels of a window."""
 
-    def __init__(self, c_in, c_out, height, width, side, stride=1):
+    def __init__(self, c_in, c_out, height, width, side, stride=1, region=1):
         super().__init__()
         self.out = [(size - side) // stride + 1 for size in (height, width)]
-        self.weight = nn.Parameter(torch.empty(math.prod(self.out), side * side * c_in, c_out))
-        self.bias = nn.Parameter(torch.empty(c_out, *self.out))
-        self.side, self.stride = side, stride
+        regions = [-(-size // region) for size in self.out]
+        self.weight = nn.Parameter(torch.empty(math.prod(regions), side * side * c_in, c_out))
+        self.bias = nn.Parameter(torch.empty(c_out, *regions))
+        self.side, self.stride, self.region = side, stride, region
 
     def forward(self, x):
         places = []
-        for place, weight in enumerate(self.weight):
-            top, left = (self.stride * it for it in divmod(place, self.out[1]))
-            window = x[:, :, top : top + self.side, left : left + self.side]
-            places.append(window.permute(0, 2, 3, 1).flatten(1) @ weight)
-        return F.relu(torch.stack(places, 2).unflatten(2, self.out) + self.bias)
+        for y in range(self.out[0]):
+            for x_out in range(self.out[1]):
+                top, left, down, across = self.stride * y, self.stride * x_out, y // self.region, x_out // self.region
+                window = x[:, :, top : top + self.side, left : left + self.side].permute(0, 2, 3, 1).flatten(1)
+                weight = self.weight[down * self.bias.shape[2] + across]
+                places.append(window @ weight + self.bias[:, down, across])
+        return F.relu(torch.stack(places, 2).unflatten(2, self.out))
 
 
 class DeepFace(nn.Module):
@@ -433,6 +436,31 @@ class DeepFace(nn.Module):
         return F.relu(self.head(x.flatten(1)))
 
 
+class DeepId2(nn.Module):
+    """Sun et al. 2014, Figure 1: the last layer sees the third, pooled, and the fourth."""
+
+    def __init__(self, channels, windows, regions, height, width, embedding):
+        super().__init__()
+        c1, c2, c3, c4 = channels
+        w1, w2, w3, w4 = windows
+        self.convs = nn.ModuleList([RectifiedConv(True, 3, c1, w1), RectifiedConv(True, c1, c2, w2)])
+        sizes = [height, width]
+        for conv, side in zip(self.convs, windows):
+            conv.conv.options["padding"] = 0
+            sizes = [(size - side + 1) // 2 for size in sizes]
+        third = Local(c2, c3, *sizes, w3, region=regions[0])
+        sizes = [size // 2 for size in third.out]
+        fourth = Local(c3, c4, *sizes, w4, region=regions[1])
+        self.locals = nn.ModuleList([third, fourth])
+        self.head = Linear(c3 * math.prod(sizes) + c4 * math.prod(fourth.out), embedding)
+
+    def forward(self, x):
+        for conv in self.convs:
+            x = F.max_pool2d(conv(x), 2)
+        third = F.max_pool2d(self.locals[0](x), 2)
+        return F.relu(self.head(torch.cat([third.flatten(1), self.locals[1](third).flatten(1)], 1)))
+
+
 # name: network, configuration, width, height
 NETWORKS = {
     "iresnet18": (lambda: IResNet([2, 2, 2, 2], 32, 48), 'kind = "resnet"\ndepths = [2, 2, 2, 2]\n'
@@ -450,6 +478,10 @@ NETWORKS = {
     "inception-resnet": (InceptionResNet, 'kind = "inception-resnet"', 96, 80),
     "deepface": (lambda: DeepFace((6, 5, 4, 3, 2), 76, 85),
                  'kind = "deepface"\nchannels = [6, 5, 4, 3, 2]\nembedding_dim = 24', 85, 76),
+    "deepid2": (lambda: DeepId2((20, 40, 60, 80), (4, 3, 3, 2), (2, 1), 55, 47, 160), 'kind = "deepid2"', 47, 55),
+    "deepid2-cut": (lambda: DeepId2((4, 5, 6, 7), (3, 2, 2, 2), (3, 2), 48, 41, 12),
+                    'kind = "deepid2"\nchannels = [4, 5, 6, 7]\nwindows = [3, 2, 2, 2]\nregions = [3, 2]\n'
+                    "embedding_dim = 12", 41, 48),
 }
 
 

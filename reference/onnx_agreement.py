@@ -40,6 +40,7 @@ NETWORKS = {
     "inception, response normalization": ('{ kind = "inception", table = "nn4-small", norm = "response" }', 64, 3),
     "inception-resnet": ('{ kind = "inception-resnet", embedding_dim = 128 }', 80, 3),
     "deepface": ('{ kind = "deepface", windows = [7, 5, 5, 5, 3], embedding_dim = 256 }', 64, 3),
+    "deepid2": ('{ kind = "deepid2" }', 64, 3),
     "resnet, gray": ('{ kind = "resnet", depths = [1, 1], widths = [16, 32], embedding_dim = 64 }', 48, 1),
 }
 

@@ -29,6 +29,7 @@
 //! ```
 
 mod embedding;
+pub mod fusion;
 mod head;
 mod identities;
 pub mod knn;

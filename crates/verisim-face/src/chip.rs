@@ -36,6 +36,10 @@ pub struct Preprocessing {
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
+    /// The part of the chip that the model sees: left, top, width and height in shares of the chip's; all
+    /// of it if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<[f64; 4]>,
     /// Order of the channels.
     pub channels: Channels,
     /// Subtracted from values in `[0, 255]`, one a channel, in their order.
@@ -55,7 +59,7 @@ impl Preprocessing {
         self.len() == 0
     }
 
-    /// Resizes a chip and writes it as `[channels, height, width]`.
+    /// Crops and resizes a chip, and writes it as `[channels, height, width]`.
     ///
     /// # Panics
     ///
@@ -64,7 +68,7 @@ impl Preprocessing {
         let n_channels = self.channels.count();
         assert_eq!(output.len(), self.len(), "wrong size of input");
         assert_eq!((self.mean.len(), self.std.len()), (n_channels, n_channels));
-        let pixels = to_channels(&resize(chip, self.width, self.height), self.channels);
+        let pixels = to_channels(&fit(chip, self.crop, self.width, self.height), self.channels);
         let n_pixels = self.width * self.height;
         for (channel, plane) in output.chunks_exact_mut(n_pixels).enumerate() {
             let (mean, std) = (self.mean[channel], self.std[channel]);
@@ -89,6 +93,33 @@ pub fn to_channels(picture: &Picture, channels: Channels) -> Vec<u8> {
             })
             .collect(),
     }
+}
+
+/// The part of a chip that a model sees, at the model's size.
+///
+/// # Panics
+///
+/// Panics if a side is 0.
+pub fn fit(chip: &Picture, crop: Option<[f64; 4]>, width: usize, height: usize) -> Picture {
+    match crop {
+        Some(part) => resize(&cropped(chip, part), width, height),
+        None => resize(chip, width, height),
+    }
+}
+
+/// A part of a picture: left, top, width and height in shares of the picture's, to the nearest pixel, and at
+/// least one pixel.
+fn cropped(picture: &Picture, [x, y, width, height]: [f64; 4]) -> Picture {
+    let part = |start: f64, share: f64, side: usize| {
+        let [start, end] = [start, start + share].map(|it| (it * side as f64).round() as usize);
+        let start = start.min(side - 1);
+        start..end.clamp(start + 1, side)
+    };
+    let (rows, columns) = (part(y, height, picture.height()), part(x, width, picture.width()));
+    let stride = 3 * picture.width();
+    let of_row = |row: usize| &picture.as_rgb()[row * stride..][3 * columns.start..3 * columns.end];
+    let pixels = rows.clone().flat_map(of_row).copied().collect();
+    Picture::new(columns.len(), rows.len(), pixels)
 }
 
 /// The picture at another size, each new pixel the weighted mean of what it covers.
@@ -123,7 +154,7 @@ mod tests {
     fn rgb(width: usize, height: usize, channels: Channels) -> Preprocessing {
         let n = channels.count();
         let mean = vec![100.0, 50.0, 0.0][..n].to_vec();
-        Preprocessing { width, height, channels, mean, std: vec![2.0; n] }
+        Preprocessing { width, height, crop: None, channels, mean, std: vec![2.0; n] }
     }
 
     fn applied(preprocessing: &Preprocessing, chip: &Picture) -> Vec<f32> {
@@ -141,6 +172,22 @@ mod tests {
         assert_eq!(found, [-35.0, 15.0, -15.0, 35.0, 5.0, 55.0]);
         let found = applied(&rgb(2, 1, Channels::Gray), &chip);
         assert_eq!(found, [-41.0, 9.0]); // brightness 18 and 118
+    }
+
+    #[test]
+    fn a_crop_is_all_that_the_model_sees() {
+        let pixels = (0..4).flat_map(|y| (0..8).flat_map(move |x| [10 * y + x, 0, 0])).collect();
+        let chip = Picture::new(8, 4, pixels);
+        let red = |part: [f64; 4]| {
+            let part = cropped(&chip, part);
+            let pixels = part.as_rgb().iter().copied();
+            (part.width(), part.height(), pixels.step_by(3).collect::<Vec<_>>())
+        };
+        assert_eq!(red([0.25, 0.5, 0.25, 0.5]), (2, 2, vec![22, 23, 32, 33]));
+        assert_eq!(red([0.9, 0.9, 0.1, 0.1]), (1, 1, vec![37]));
+        assert_eq!(red([0.0, 0.0, 1.0, 1.0]).2.len(), 32);
+        let seen = Preprocessing { crop: Some([0.25, 0.5, 0.25, 0.5]), ..rgb(2, 2, Channels::Rgb) };
+        assert_eq!(applied(&seen, &chip)[..4], [-39.0, -38.5, -34.0, -33.5]);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use verisim_face::Picture;
-use verisim_face::chip::{Channels, resize, to_channels};
+use verisim_face::chip::{Channels, fit, to_channels};
 use verisim_learn::backbone::InputSize;
 use verisim_learn::data::{ChipSource, MemoryChips, UnreadableChip};
+use verisim_learn::train::InputConfig;
 
 use crate::dataset::FaceSet;
 use crate::digest::hex;
@@ -25,43 +26,43 @@ const FILES_AT_ONCE: usize = 1024;
 /// skipped; otherwise the first that cannot be read ends the training.
 pub(crate) fn chips(
     mut set: FaceSet,
-    size: InputSize,
+    input: InputConfig,
     skip_unreadable: bool,
     printer: &Printer,
 ) -> anyhow::Result<Arc<dyn ChipSource>> {
     set.check_listing(skip_unreadable, printer)?;
-    if set.samples.len().saturating_mul(size.len()) > MAX_IN_MEMORY {
+    if set.samples.len().saturating_mul(input.size().len()) > MAX_IN_MEMORY {
         if skip_unreadable {
             set.each("checking", true, printer, drop)?;
         }
-        return Ok(Arc::new(ArchiveChips::new(set, size)));
+        return Ok(Arc::new(ArchiveChips::new(set, input)));
     }
-    let pixels = set.each("reading", skip_unreadable, printer, |it| to_pixels(&it, size))?;
-    let mut chips = MemoryChips::new(size, set.names);
+    let pixels = set.each("reading", skip_unreadable, printer, |it| to_pixels(&it, input))?;
+    let mut chips = MemoryChips::new(input.size(), set.names);
     for (pixels, sample) in pixels.iter().zip(&set.samples) {
         chips.push(sample.label, pixels);
     }
     Ok(Arc::new(chips))
 }
 
-/// A picture shrunk to what training takes.
-fn to_pixels(picture: &Picture, size: InputSize) -> Vec<u8> {
-    let channels = if size.channels == 1 { Channels::Gray } else { Channels::Rgb };
-    to_channels(&resize(picture, size.width, size.height), channels)
+/// A picture cropped and shrunk to what training takes.
+fn to_pixels(picture: &Picture, input: InputConfig) -> Vec<u8> {
+    let channels = if input.channels == 1 { Channels::Gray } else { Channels::Rgb };
+    to_channels(&fit(picture, input.crop, input.width, input.height), channels)
 }
 
 /// Chips that are decoded when they are asked for; memory holds their places alone.
 #[derive(Debug)]
 pub(crate) struct ArchiveChips {
     set: FaceSet,
-    size: InputSize,
+    input: InputConfig,
     labels: Vec<u64>,
 }
 
 impl ArchiveChips {
-    pub(crate) fn new(set: FaceSet, size: InputSize) -> Self {
+    pub(crate) fn new(set: FaceSet, input: InputConfig) -> Self {
         let labels = set.labels();
-        Self { set, size, labels }
+        Self { set, input, labels }
     }
 
     fn unreadable(&self, index: usize, error: &anyhow::Error) -> UnreadableChip {
@@ -72,7 +73,7 @@ impl ArchiveChips {
 
 impl ChipSource for ArchiveChips {
     fn size(&self) -> InputSize {
-        self.size
+        self.input.size()
     }
 
     fn identities(&self) -> &[String] {
@@ -85,7 +86,7 @@ impl ChipSource for ArchiveChips {
 
     fn read(&self, index: usize, pixels: &mut [u8]) -> Result<(), UnreadableChip> {
         let picture = self.set.picture(index).map_err(|error| self.unreadable(index, &error))?;
-        pixels.copy_from_slice(&to_pixels(&picture, self.size));
+        pixels.copy_from_slice(&to_pixels(&picture, self.input));
         Ok(())
     }
 
@@ -117,7 +118,8 @@ mod tests {
 
     use super::*;
 
-    const SIZE: InputSize = InputSize { width: 4, height: 4, channels: 3 };
+    const INPUT: InputConfig =
+        InputConfig { width: 3, height: 2, channels: 3, crop: Some([0.25, 0.5, 0.75, 0.5]) };
 
     /// Ten pictures of five identities, the last of which is cut off if asked for.
     fn set(folder: &std::path::Path, is_damaged: bool) -> FaceSet {
@@ -142,13 +144,13 @@ mod tests {
     fn chips_on_demand_are_those_in_memory() {
         let folder = tempfile::tempdir().unwrap();
         let set = set(folder.path(), false);
-        let memory = chips(set.clone(), SIZE, false, &Printer::new(true)).unwrap();
-        let archive = ArchiveChips::new(set, SIZE);
+        let memory = chips(set.clone(), INPUT, false, &Printer::new(true)).unwrap();
+        let archive = ArchiveChips::new(set, INPUT);
         assert_eq!(
             (archive.labels(), archive.identities()),
             (memory.labels(), memory.identities())
         );
-        let (mut expected, mut found) = (vec![0; SIZE.len()], vec![0; SIZE.len()]);
+        let (mut expected, mut found) = (vec![0; INPUT.size().len()], vec![0; INPUT.size().len()]);
         for index in (0..10).rev() {
             memory.read(index, &mut expected).unwrap();
             archive.read(index, &mut found).unwrap();
@@ -159,7 +161,7 @@ mod tests {
     #[test]
     fn the_digest_follows_every_byte() {
         let folder = tempfile::tempdir().unwrap();
-        let archive = ArchiveChips::new(set(folder.path(), false), SIZE);
+        let archive = ArchiveChips::new(set(folder.path(), false), INPUT);
         let before = archive.digest();
         assert_eq!(archive.digest(), before);
         let path = folder.path().join("4-1.png");
@@ -173,13 +175,13 @@ mod tests {
     fn an_unreadable_picture_is_named_and_skipped_only_if_asked() {
         let folder = tempfile::tempdir().unwrap();
         let set = set(folder.path(), true);
-        let refused = chips(set.clone(), SIZE, false, &Printer::new(true));
+        let refused = chips(set.clone(), INPUT, false, &Printer::new(true));
         let message = refused.err().unwrap().to_string();
         assert!(message.starts_with("1 of 10 pictures cannot be read:"), "{message}");
         assert!(message.contains("4-1.png") && message.contains("--skip-unreadable"), "{message}");
-        let kept = chips(set.clone(), SIZE, true, &Printer::new(true)).unwrap();
+        let kept = chips(set.clone(), INPUT, true, &Printer::new(true)).unwrap();
         assert_eq!(kept.labels(), [0, 0, 1, 1, 2, 2, 3, 3, 4]);
-        let error = ArchiveChips::new(set, SIZE).read(9, &mut [0; 48]).unwrap_err();
+        let error = ArchiveChips::new(set, INPUT).read(9, &mut [0; 18]).unwrap_err();
         assert_eq!((error.index, error.identity.as_str()), (9, "4"));
         assert!(error.reason.contains("4-1.png"), "{}", error.reason);
     }

@@ -8,6 +8,7 @@ mod dataset;
 mod demo;
 mod digest;
 mod evaluation;
+mod fusion;
 mod memory;
 mod npy;
 mod output;

@@ -6,6 +6,8 @@ use crate::chip::Preprocessing;
 
 /// Key under which an ONNX file's metadata keep the card.
 pub const METADATA_KEY: &str = "verisim.card";
+/// How far rounding may carry a part beyond the edge of a chip, in shares of a side.
+const ROUNDING: f64 = 1e-9;
 
 /// The card of a model: how to feed it, where it comes from, how good it is.
 ///
@@ -168,10 +170,20 @@ impl Card {
         let invalid = |parameter, found: String, expected| {
             Err(InvalidCard::Value { parameter, found, expected })
         };
-        let Preprocessing { width, height, channels, mean, std } = &self.input;
+        let Preprocessing { width, height, crop, channels, mean, std } = &self.input;
         let is_side = |side: &usize| (1..=4096).contains(side);
         if !is_side(width) || !is_side(height) {
             return invalid("input size", format!("{width} x {height}"), "from 1 to 4096");
+        }
+        if let Some(part) = crop {
+            let [x, y, across, down] = *part;
+            let fits = |start: f64, share: f64| {
+                start >= 0.0 && share > 0.0 && start + share <= 1.0 + ROUNDING
+            };
+            if !fits(x, across) || !fits(y, down) {
+                let expected = "left, top, width and height of a part, in shares of the chip";
+                return invalid("input.crop", format!("{part:?}"), expected);
+            }
         }
         let n_channels = channels.count();
         if mean.len() != n_channels || mean.iter().any(|it| !it.is_finite()) {
@@ -262,6 +274,8 @@ mod tests {
         assert!(found.starts_with("the card's input.std is [1.0, 0.0, 1.0]"), "{found}");
         let found = refusal("width = 112", "width = 0");
         assert!(found.starts_with("the card's input size is 0 x 112"), "{found}");
+        let found = refusal("width = 112", "crop = [0.5, 0.0, 0.6, 1.0]\nwidth = 112");
+        assert!(found.starts_with("the card's input.crop is [0.5, 0.0, 0.6, 1.0]"), "{found}");
         assert!(refusal("license", "licence").contains("licence"));
         assert!(refusal("score = 0.4", "score = 4.0").contains("threshold is 4"));
     }

@@ -86,7 +86,7 @@ impl DeepFaceConfig {
         let mut c_in = c3;
         let locals = [(c4, w4), (c5, w5), (c6, w6)].into_iter().zip(STRIDES);
         let locals = locals.map(|((c_out, side), stride)| {
-            let spec = LocalSpec { channels: [c_in, c_out], size, side, stride };
+            let spec = LocalSpec { channels: [c_in, c_out], size, side, stride, region: 1 };
             (size, c_in) = (spec.out_size(), c_out);
             Local::new(spec, weights)
         });

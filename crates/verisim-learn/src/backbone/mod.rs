@@ -3,6 +3,7 @@
 mod align;
 mod attention;
 mod deepface;
+mod deepid2;
 mod dropout;
 mod edges;
 mod fixed;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::align::AlignConfig;
 pub use self::deepface::{DeepFace, DeepFaceConfig};
+pub use self::deepid2::{DeepId2, DeepId2Config};
 pub use self::dropout::Dropout;
 pub use self::gradients::{Gradients, GradientsConfig};
 pub use self::inception::{Inception, InceptionConfig, InceptionNorm, InceptionTable};
@@ -129,6 +131,8 @@ pub enum BackboneConfig {
     Vit(VitConfig),
     /// `DeepFace`, with locally connected layers.
     DeepFace(DeepFaceConfig),
+    /// `DeepID2`, with weights shared in regions.
+    DeepId2(DeepId2Config),
     /// Oriented gradients in cells, and one layer.
     Gradients(GradientsConfig),
 }
@@ -153,6 +157,7 @@ impl BackboneConfig {
             }
             Self::Vit(config) => Backbone::Vit(config.init(input, weights)?),
             Self::DeepFace(config) => Backbone::DeepFace(config.init(input, weights)?),
+            Self::DeepId2(config) => Backbone::DeepId2(config.init(input, weights)?),
             Self::Gradients(config) => Backbone::Gradients(config.init(input, weights)?),
         })
     }
@@ -170,6 +175,7 @@ impl BackboneConfig {
             Self::InceptionResNet(config) => config.check(),
             Self::Vit(config) => config.check(),
             Self::DeepFace(config) => config.check(),
+            Self::DeepId2(config) => config.check(),
             Self::Gradients(config) => config.check(),
         }
     }
@@ -183,6 +189,7 @@ impl BackboneConfig {
             Self::InceptionResNet(config) => config.embedding_dim,
             Self::Vit(config) => config.embedding_dim,
             Self::DeepFace(config) => config.embedding_dim,
+            Self::DeepId2(config) => config.embedding_dim,
             Self::Gradients(config) => config.embedding_dim,
         }
     }
@@ -207,6 +214,8 @@ pub enum Backbone {
     Vit(Vit),
     /// `DeepFace`.
     DeepFace(DeepFace),
+    /// `DeepID2`.
+    DeepId2(DeepId2),
     /// Oriented gradients in cells, and one layer.
     Gradients(Gradients),
 }
@@ -226,6 +235,7 @@ impl Backbone {
             Self::InceptionResNet(network) => network.forward(images, dropout),
             Self::Vit(network) => network.forward(images, dropout),
             Self::DeepFace(network) => network.forward(images, dropout),
+            Self::DeepId2(network) => network.forward(images),
             Self::Gradients(network) => network.forward(&images, dropout),
         }
     }
@@ -248,6 +258,7 @@ impl Backbone {
             Self::InceptionResNet(network) => network.export(graph, images),
             Self::Vit(network) => network.export(graph, images),
             Self::DeepFace(network) => network.export(graph, images),
+            Self::DeepId2(network) => network.export(graph, images),
             Self::Gradients(network) => network.export(graph, images),
         };
         graph.l2_normalize(features)

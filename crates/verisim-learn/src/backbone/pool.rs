@@ -25,6 +25,16 @@ pub(super) fn max_pool_three(maps: Tensor<4>, stride: usize, padding: usize) -> 
     max_pool2d(maps, options)
 }
 
+/// Largest value of windows of 2 x 2 that do not overlap; what is left over at the far edges is passed over.
+///
+/// # Shapes
+///
+/// - maps: `[batch, channels, height, width]`
+/// - output: `[batch, channels, height / 2, width / 2]`
+pub(super) fn max_pool_two(maps: Tensor<4>) -> Tensor<4> {
+    max_pool2d(maps, MaxPoolOptions::new([2, 2]).with_stride([2, 2]))
+}
+
 /// Largest value of windows of 3 x 3 at stride 2, the last of which may hang over the edge.
 ///
 /// # Shapes

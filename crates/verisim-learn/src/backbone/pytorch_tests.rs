@@ -142,6 +142,12 @@ fn deepface_agrees_with_pytorch() {
 }
 
 #[test]
+fn deepid2_agrees_with_pytorch() {
+    check("deepid2");
+    check("deepid2-cut");
+}
+
+#[test]
 fn networks_learn_as_many_parameters_as_those_they_are_named_after() {
     let learned = |text: &str, side: usize| {
         let input = InputSize { width: side, height: side, channels: 3 };
@@ -174,6 +180,14 @@ fn networks_learn_as_many_parameters_as_those_they_are_named_after() {
     let expected = expected + 21 * 21 * 16 * 4_096 + 4_096;
     assert_eq!(expected + 4_096 * 8_631 + 8_631, 137_774_071);
     assert_eq!(learned("kind = 'deepface'", 152), expected);
+    // 55x47, 52x44, 26x22, 24x20, 12x10, 10x8, 5x4, 4x3: table of the layers.
+    let convolved = 20 * (4 * 4 * 3 + 1) + 40 * (3 * 3 * 20 + 1);
+    let shared = (10 / 2) * (8 / 2) * 60 * (3 * 3 * 40 + 1);
+    let unshared = 4 * 3 * 80 * (2 * 2 * 60 + 1);
+    let last = (5 * 4 * 60 + 4 * 3 * 80) * 160 + 160;
+    let input = InputSize { width: 47, height: 55, channels: 3 };
+    let found = drawn(&toml::from_str("kind = 'deepid2'").unwrap(), input).1;
+    assert_eq!(found, convolved + shared + unshared + last);
     // InsightFace, with the bias of the last layer.
     let iresnet = |depths: &str| {
         let widths = "widths = [64, 128, 256, 512]\nleading_norm = true\nembedding_dim = 512";

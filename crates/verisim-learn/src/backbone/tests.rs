@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::layer::{Norm, host};
 use super::{
-    Backbone, BackboneConfig, DeepFaceConfig, Dropout, GradientsConfig, InputSize,
+    Backbone, BackboneConfig, DeepFaceConfig, DeepId2Config, Dropout, GradientsConfig, InputSize,
     MobileFaceNetConfig, ResNetConfig, VitConfig, WeightSource, l2_normalize,
 };
 
@@ -260,4 +260,26 @@ fn impossible_windows_of_deepface_are_refused() {
     assert!(found.starts_with(expected), "{found}");
     let found = refusal([11, 9, 0, 7, 5], 152).unwrap_err().to_string();
     assert_eq!(found, "windows is [11, 9, 0, 7, 5], but must be five numbers above 0");
+}
+
+fn deepid2(windows: [usize; 4], regions: [usize; 2]) -> DeepId2Config {
+    DeepId2Config { channels: [3, 4, 5, 6], windows, regions, embedding_dim: 8 }
+}
+
+#[test]
+fn impossible_sizes_of_deepid2_are_refused() {
+    let refusal = |windows, regions, side| {
+        let size = InputSize { width: 47, height: side, channels: 3 };
+        let found =
+            deepid2(windows, regions).init(size, &mut WeightSource::new(1, &Device::flex()));
+        found.map(|_| ()).map_err(|error| error.to_string())
+    };
+    // 27, 24, 12, 10, 5, 3, 1: not 2.
+    assert_eq!(refusal([4, 3, 3, 2], [2, 1], 33), Ok(()));
+    let found = refusal([4, 3, 3, 2], [2, 1], 27).unwrap_err();
+    assert!(found.starts_with("windows is [4, 3, 3, 2] for pictures of 47x27 RGB"), "{found}");
+    let found = refusal([4, 3, 3, 0], [2, 1], 55).unwrap_err();
+    assert_eq!(found, "windows is [4, 3, 3, 0], but must be four numbers above 0");
+    let found = refusal([4, 3, 3, 2], [0, 1], 55).unwrap_err();
+    assert_eq!(found, "regions is [0, 1], but must be two numbers above 0");
 }

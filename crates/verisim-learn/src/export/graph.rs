@@ -95,6 +95,12 @@ impl Graph {
         self.node("Sqrt", &[input], [], Vec::new())
     }
 
+    /// Largest value of windows of 2 x 2 that do not overlap.
+    pub(crate) fn max_pool_two(&mut self, input: Value) -> Value {
+        let attributes = vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])];
+        self.node("MaxPool", &[input], [], attributes)
+    }
+
     /// Largest value of windows of 3 x 3, with so many pixels around that are passed over.
     pub(crate) fn max_pool_three(&mut self, input: Value, stride: usize, padding: usize) -> Value {
         let attributes = vec![

@@ -144,6 +144,7 @@ impl Loss {
         seed: u64,
     ) -> LossValue {
         let rows = matrix(&features);
+        let remembered = state.numbers.take().unwrap_or_default();
         let bank = state.remember(self.config.memory, &rows, labels);
         let (references, relations) = match bank {
             Some(bank) => (Some(bank.references()), bank.relations(labels)),
@@ -165,9 +166,11 @@ impl Loss {
                 miner: self.config.miner.as_ref(),
                 miner_distance: self.config.miner_distance.as_ref(),
                 parameters: &parameters,
+                state: &remembered,
                 seed,
             },
         );
+        state.numbers = (!found.state.is_empty()).then_some(found.state);
         let mut value =
             with_gradient(constant(&features, found.value), features, found.embeddings.data());
         if let Some(parameters) = &self.parameters {

@@ -10,7 +10,7 @@ use crate::metric::memory::{InvalidMemory, MemoryBank};
 pub struct LossState {
     /// Batches seen.
     pub(super) n_steps: u64,
-    /// Running averages and the like, of a loss over classes.
+    /// Running averages and the like.
     pub(super) numbers: Option<Vec<f64>>,
     /// Samples of earlier batches.
     memory: Option<MemoryBank>,

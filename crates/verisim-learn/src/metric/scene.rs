@@ -67,6 +67,8 @@ pub struct Options<'a> {
     pub miner_distance: Option<&'a Distance>,
     /// The numbers that the loss learns.
     pub parameters: &'a [f64],
+    /// What the loss remembers from the step before; nothing at the first.
+    pub state: &'a [f64],
     /// Seed of random choices.
     pub seed: u64,
 }
@@ -83,6 +85,8 @@ pub struct Scene<'a> {
     pub tuples: Option<Tuples>,
     /// The numbers that the loss learns.
     pub parameters: &'a [f64],
+    /// What the loss remembers from the step before; nothing at the first.
+    pub state: &'a [f64],
     /// Seed of random choices.
     pub seed: u64,
     compared: OnceLock<Compared>,
@@ -108,6 +112,8 @@ pub struct Slope {
     pub references: Option<Matrix>,
     /// Change with the numbers that the loss learns.
     pub parameters: Vec<f64>,
+    /// What the loss remembers for the next step; most remember nothing.
+    pub state: Vec<f64>,
     /// Pairs or triplets that still pull, of a loss that can say.
     pub n_active: Option<usize>,
 }
@@ -123,6 +129,8 @@ pub struct Evaluation {
     pub references: Option<Matrix>,
     /// Gradient of the numbers that the loss learns.
     pub parameters: Vec<f64>,
+    /// What the loss remembers for the next step.
+    pub state: Vec<f64>,
     /// Pairs or triplets that still pull, of a loss that can say.
     pub n_active: Option<usize>,
 }
@@ -197,6 +205,7 @@ pub fn scene<'a>(batch: Batch<'a>, distance: Distance, reducer: &'a Reducer) -> 
         reducer,
         tuples: None,
         parameters: &[],
+        state: &[],
         seed: 0,
         compared: OnceLock::new(),
         between_references: OnceLock::new(),
@@ -216,7 +225,8 @@ pub fn evaluate(
     let reducer = options.reducer.cloned().unwrap_or_else(|| loss.reducer());
     let distance = options.distance.copied().unwrap_or_else(|| loss.distance());
     let mut scene = scene(batch, distance, &reducer);
-    (scene.parameters, scene.seed) = (options.parameters, options.seed);
+    (scene.parameters, scene.state) = (options.parameters, options.state);
+    scene.seed = options.seed;
     scene.tuples = options.miner.map(|miner| {
         let asked = options.miner_distance.copied().or_else(|| miner.distance());
         match asked.filter(|asked| *asked != distance) {
@@ -250,6 +260,7 @@ pub fn evaluate(
         embeddings,
         references,
         parameters: slope.parameters,
+        state: slope.state,
         n_active: slope.n_active,
     }
 }

@@ -179,17 +179,16 @@ impl<B: NetOps + NetGradients, C: CheckpointStrategy> NetOps for Autodiff<B, C> 
     fn net_local(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        size: [usize; 2],
-        stride: usize,
+        windows: Windows,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), weight.node()];
         let (input, weight) = (input.into_primitive(), weight.into_primitive());
         match Local.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let state = (input.clone(), weight.clone(), Windows { size, stride });
-                prep.finish(state, B::net_local(input, weight, size, stride))
+                let state = (input.clone(), weight.clone(), windows);
+                prep.finish(state, B::net_local(input, weight, windows))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::net_local(input, weight, size, stride)),
+            OpsKind::UnTracked(prep) => prep.finish(B::net_local(input, weight, windows)),
         }
     }
 

@@ -8,7 +8,8 @@ use burn_flex::FlexTensor;
 use super::NetOps;
 use super::kernel::batch_norm::{self, Statistics};
 use super::kernel::conv::{self, ConvShape};
-use super::kernel::{cosine, depthwise, local, prelu, winograd};
+use super::kernel::local::{self, LocalShape};
+use super::kernel::{cosine, depthwise, prelu, winograd};
 
 /// Backward passes of [`NetOps`], for a back end without derivatives.
 pub(super) trait NetGradients: Backend {
@@ -93,18 +94,26 @@ impl Geometry {
 
 /// How the windows of a locally connected layer lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Windows {
+pub(crate) struct Windows {
     /// Height and width.
-    pub(super) size: [usize; 2],
-    pub(super) stride: usize,
+    pub(crate) size: [usize; 2],
+    /// Step between them.
+    pub(crate) stride: usize,
+    /// Side of the squares of places that share weights.
+    pub(crate) region: usize,
 }
 
 impl Windows {
-    fn shape(self, input: &FlexTensor, weight: &FlexTensor) -> ConvShape {
-        let [n, c_in, height, width] = dims(input);
+    /// Over input of `[n, c_in, height, width]`.
+    pub(super) fn shape(self, [n, c_in, height, width]: [usize; 4], c_out: usize) -> LocalShape {
+        let Self { size: kernel, stride, region } = self;
+        let (size, padding) = ([height, width], [0; 2]);
+        LocalShape { conv: ConvShape { n, c_in, c_out, size, kernel, stride, padding }, region }
+    }
+
+    fn shape_of(self, input: &FlexTensor, weight: &FlexTensor) -> LocalShape {
         let [_, _, c_out] = dims(weight);
-        let Self { size: kernel, stride } = self;
-        ConvShape { n, c_in, c_out, size: [height, width], kernel, stride, padding: [0; 2] }
+        self.shape(dims(input), c_out)
     }
 }
 
@@ -140,17 +149,12 @@ impl NetOps for Flex {
         tensor(output, &[shape.n, shape.c_out, height, width])
     }
 
-    fn net_local(
-        input: FlexTensor,
-        weight: FlexTensor,
-        size: [usize; 2],
-        stride: usize,
-    ) -> FlexTensor {
-        let shape = Windows { size, stride }.shape(&input, &weight);
+    fn net_local(input: FlexTensor, weight: FlexTensor, windows: Windows) -> FlexTensor {
+        let shape = windows.shape_of(&input, &weight);
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
         let output = local::forward(&shape, floats(&input), floats(&weight));
-        let [height, width] = shape.out_size();
-        tensor(output, &[shape.n, shape.c_out, height, width])
+        let [height, width] = shape.conv.out_size();
+        tensor(output, &[shape.conv.n, shape.conv.c_out, height, width])
     }
 
     fn net_prelu(input: FlexTensor, slopes: FlexTensor) -> FlexTensor {
@@ -240,7 +244,7 @@ impl NetGradients for Flex {
         windows: Windows,
         [input_wanted, weight_wanted]: [bool; 2],
     ) -> [Option<FlexTensor>; 2] {
-        let shape = windows.shape(&input, &weight);
+        let shape = windows.shape_of(&input, &weight);
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
         let gradient = gradient.to_contiguous();
         let (values, taps, slopes) = (floats(&input), floats(&weight), floats(&gradient));

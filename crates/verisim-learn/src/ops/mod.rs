@@ -14,8 +14,9 @@ use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
 use burn::tensor::activation::prelu as burn_prelu;
 use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d, unfold4d};
 use burn::tensor::ops::{ConvOptions, UnfoldOptions};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
+pub(crate) use self::flex::Windows;
 use crate::backbone::l2_normalize;
 
 /// The operations, for Burn to route by device.
@@ -35,12 +36,10 @@ pub(crate) trait NetOps: Backend {
         padding: [usize; 2],
     ) -> FloatTensor<Self>;
 
-    /// `size` is the height and width of a window.
     fn net_local(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        size: [usize; 2],
-        stride: usize,
+        windows: Windows,
     ) -> FloatTensor<Self>;
 
     fn net_prelu(input: FloatTensor<Self>, slopes: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -146,43 +145,39 @@ pub(crate) fn grouped_conv2d(
     (1..n_members).fold(part(0), |sum, member| sum + part(member))
 }
 
-/// A layer whose every place has a window of its own for all channels, without bias or padding.
+/// A layer whose every region of places has a window of its own for all channels, without bias or padding.
 ///
 /// # Shapes
 ///
 /// - input: `[batch, c_in, height, width]`
-/// - weight: `[h_out * w_out, k_height * k_width * c_in, c_out]`, under a place rows of the window, its
-///   columns, channels
+/// - weight: `[regions, k_height * k_width * c_in, c_out]`, regions row by row, under a region rows of the
+///   window, its columns, channels
 /// - output: `[batch, c_out, h_out, w_out]`
-pub(crate) fn local(
-    input: Tensor<4>,
-    weight: Tensor<3>,
-    window: [usize; 2],
-    stride: usize,
-) -> Tensor<4> {
+pub(crate) fn local(input: Tensor<4>, weight: Tensor<3>, windows: Windows) -> Tensor<4> {
     if !is_flex(&input.device()) {
-        return local_by_windows(input, weight, window, stride);
+        return local_by_windows(input, weight, windows);
     }
     let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
-    Tensor::from_dispatch(Dispatch::net_local(input, weight, window, stride))
+    Tensor::from_dispatch(Dispatch::net_local(input, weight, windows))
 }
 
 /// As [`local`], from Burn's operations.
-fn local_by_windows(
-    input: Tensor<4>,
-    weight: Tensor<3>,
-    window: [usize; 2],
-    stride: usize,
-) -> Tensor<4> {
+fn local_by_windows(input: Tensor<4>, weight: Tensor<3>, windows: Windows) -> Tensor<4> {
     let [n, c_in, height, width] = input.dims();
-    let out = [0, 1].map(|side| ([height, width][side] - window[side]) / stride + 1);
-    let [n_places, n_inputs, c_out] = weight.dims();
-    let options = UnfoldOptions::new([stride; 2], [0; 2], [1; 2]);
-    let windows = unfold4d(input, window, options) // [n, c_in * k_height * k_width, places]
+    let [_, n_inputs, c_out] = weight.dims();
+    let shape = windows.shape([n, c_in, height, width], c_out);
+    let ([out_height, out_width], regions) = (shape.conv.out_size(), shape.regions());
+    let n_places = regions.len();
+    let options = UnfoldOptions::new([windows.stride; 2], [0; 2], [1; 2]);
+    let under = unfold4d(input, windows.size, options) // [n, c_in * k_height * k_width, places]
         .reshape([n, c_in, n_inputs / c_in, n_places])
         .permute([3, 0, 2, 1])
         .reshape([n_places, n, n_inputs]);
-    windows.matmul(weight).permute([1, 2, 0]).reshape([n, c_out, out[0], out[1]])
+    let regions: Vec<i64> = regions.into_iter().map(|it| it.cast_signed() as i64).collect();
+    let regions =
+        Tensor::<1, Int>::from_data(TensorData::new(regions, [n_places]), &weight.device());
+    let output = under.matmul(weight.select(0, regions));
+    output.permute([1, 2, 0]).reshape([n, c_out, out_height, out_width])
 }
 
 /// `max(x, 0) + slope * min(x, 0)`, with one slope a channel.

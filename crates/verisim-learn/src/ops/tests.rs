@@ -6,7 +6,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::{
-    batch_norm, carry, conv2d, cosine, depthwise_conv2d, grouped_conv2d, is_flex, local,
+    Windows, batch_norm, carry, conv2d, cosine, depthwise_conv2d, grouped_conv2d, is_flex, local,
     local_by_windows, prelu,
 };
 use crate::backbone::WeightSource;
@@ -99,11 +99,19 @@ fn grouped_convolutions_agree_with_burn() {
 
 #[test]
 fn locally_connected_layers_agree_with_burn() {
-    for (window, stride, places) in [([3, 3], 1, 7 * 5), ([4, 2], 2, 3 * 3), ([9, 7], 1, 1)] {
-        let (input, weight) = ([3, 2, 9, 7], [places, window[0] * window[1] * 2, 5]);
+    let cases = [
+        ([3, 3], 1, 1, 7 * 5),
+        ([4, 2], 2, 1, 3 * 3),
+        ([9, 7], 1, 1, 1),
+        ([3, 3], 1, 2, 4 * 3),
+        ([4, 2], 2, 3, 1),
+    ];
+    for (size, stride, region, n_regions) in cases {
+        let (input, weight) = ([3, 2, 9, 7], [n_regions, size[0] * size[1] * 2, 5]);
+        let windows = Windows { size, stride, region };
         compare(
-            run(input, weight, |input, weight| local(input, weight, window, stride)),
-            run(input, weight, |input, weight| local_by_windows(input, weight, window, stride)),
+            run(input, weight, |input, weight| local(input, weight, windows)),
+            run(input, weight, |input, weight| local_by_windows(input, weight, windows)),
         );
     }
 }

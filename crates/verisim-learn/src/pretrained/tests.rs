@@ -291,7 +291,7 @@ fn a_run_begins_with_the_weights_of_its_recipe() {
     );
     let recipe = Recipe::parse(&recipe).unwrap();
     assert_eq!(Recipe::parse(&recipe.to_toml().unwrap()).unwrap(), recipe);
-    let mut chips = MemoryChips::new(recipe.input, vec!["a".to_owned(), "b".to_owned()]);
+    let mut chips = MemoryChips::new(recipe.input.size(), vec!["a".to_owned(), "b".to_owned()]);
     for label in 0..8 {
         chips.push(label % 2, &[label as u8; 32 * 32 * 3]);
     }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::head::HeadConfig;
+use super::input::InputConfig;
 use super::optimizer::OptimizerConfig;
 use super::schedule::ScheduleConfig;
-use crate::backbone::{BackboneConfig, InputSize, WeightSource};
+use crate::backbone::{BackboneConfig, WeightSource};
 use crate::data::{AugmentConfig, SplitConfig};
 use crate::loss::LossConfig;
 use crate::sampler::SamplerConfig;
@@ -34,8 +35,8 @@ pub struct Recipe {
     /// A file of weights that the network begins with, see [`crate::pretrained`]; without one they are drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
-    /// Size of the chips.
-    pub input: InputSize,
+    /// What the network sees of a chip.
+    pub input: InputConfig,
     /// The network.
     pub backbone: BackboneConfig,
     /// What it is taught by.
@@ -125,14 +126,8 @@ impl Recipe {
         if !(0.0..f64::INFINITY).contains(&self.clip_norm) {
             return Err(invalid("clip_norm", self.clip_norm.to_string(), "0 or more"));
         }
-        let InputSize { width, height, channels } = self.input;
-        for (parameter, side) in [("input.width", width), ("input.height", height)] {
-            if !(16..=1024).contains(&side) {
-                return Err(invalid(parameter, side.to_string(), "from 16 to 1024"));
-            }
-        }
-        if channels != 1 && channels != 3 {
-            return Err(invalid("input.channels", channels.to_string(), "1 (grey) or 3 (RGB)"));
+        if let Some((parameter, found, expected)) = self.input.problem() {
+            return Err(invalid(parameter, found, expected));
         }
         self.sampler.check().map_err(|error| invalid_text(&error.to_string()))?;
         let head = self.head.as_ref().and_then(HeadConfig::problem);

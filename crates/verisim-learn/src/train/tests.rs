@@ -225,7 +225,9 @@ fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
 #[test]
 fn a_killed_run_resumes_to_the_same_bytes() {
     let chips = stripes(12, 8); // 4 steps an epoch
-    for loss in ["kind = \"arcface\"", "kind = \"softmax\""] {
+    let joint = "kind = 'sum'\nterms = [{ loss = { kind = 'softmax' } }, \
+        { weight = 0.05, loss = { kind = 'squared-contrastive', adapt_pairs = 500 } }]";
+    for loss in ["kind = \"arcface\"", "kind = \"softmax\"", joint] {
         let recipe = if loss.contains("arcface") {
             recipe(&[])
         } else {

@@ -98,8 +98,9 @@ impl Trainer {
         device: &Device,
     ) -> Result<Self, TrainError> {
         recipe.check()?;
-        if source.size() != recipe.input {
-            let [found, expected] = [source.size(), recipe.input].map(|size| size.to_string());
+        let sizes = [source.size(), recipe.input.size()];
+        if sizes[0] != sizes[1] {
+            let [found, expected] = sizes.map(|size| size.to_string());
             return Err(TrainError::WrongSize { found, expected });
         }
         let device = device.clone().autodiff();
@@ -111,7 +112,7 @@ impl Trainer {
             .filter_map(|(chip, label)| Some((chip, *class_of.get(label)?)))
             .unzip();
         let mut weights = WeightSource::new(seed(Stream::Weights), &device);
-        let mut backbone = recipe.backbone.init(recipe.input, &mut weights)?;
+        let mut backbone = recipe.backbone.init(recipe.input.size(), &mut weights)?;
         if let Some(path) = &recipe.weights {
             backbone = pretrained::load(backbone, &recipe.backbone, path)?;
         }
@@ -311,7 +312,7 @@ impl Trainer {
         let share = self.recipe.schedule.share(progress, self.recipe.epochs as f64);
         let lr = self.recipe.optimizer.lr() * share;
 
-        let size = self.recipe.input;
+        let size = self.recipe.input.size();
         let shape = [batch.labels.len(), size.channels, size.height, size.width];
         let images = Tensor::from_data(TensorData::new(batch.pixels, shape), &self.device);
         let classes: Vec<u64> = batch.labels.iter().map(|label| self.class(*label)).collect();

@@ -12,8 +12,8 @@ use serde::Serialize;
 use verisim_face::archive::recordio::RecordWriter;
 use verisim_face::image::encode_jpeg;
 use verisim_face::synth::{Framing, Population};
-use verisim_learn::backbone::InputSize;
 use verisim_learn::data::ChipSource;
+use verisim_learn::train::InputConfig;
 
 use super::Outcome;
 use crate::chips::ArchiveChips;
@@ -22,7 +22,7 @@ use crate::memory::peak_mib;
 use crate::output::Printer;
 
 /// Size of the chips, as everybody trains on.
-const SIZE: InputSize = InputSize { width: 112, height: 112, channels: 3 };
+const INPUT: InputConfig = InputConfig { width: 112, height: 112, channels: 3, crop: None };
 /// Pictures of each drawn identity.
 const N_OF_IDENTITY: usize = 8;
 /// Chips that a thread reads before it looks at the clock.
@@ -73,7 +73,7 @@ pub(crate) fn bench_data(args: &DataBench, printer: &Printer) -> anyhow::Result<
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let path = folder.path().join("bench.rec");
     let n_bytes = pack(args, &path, printer)?;
-    let chips = ArchiveChips::new(FaceSet::open(&path)?, SIZE);
+    let chips = ArchiveChips::new(FaceSet::open(&path)?, INPUT);
     let of_one = rate(&chips, 1, args.seconds)?;
     let threads = rayon::current_num_threads();
     let of_all = rate(&chips, threads, args.seconds)?;
@@ -102,7 +102,7 @@ pub(crate) fn bench_data(args: &DataBench, printer: &Printer) -> anyhow::Result<
 /// Draws faces into a record file, and returns the bytes of all pictures.
 fn pack(args: &DataBench, path: &Path, printer: &Printer) -> anyhow::Result<usize> {
     let population = Population { seed: 1 };
-    let framing = Framing::Chip { side: SIZE.width };
+    let framing = Framing::Chip { side: INPUT.width };
     let n_identities = args.images / N_OF_IDENTITY;
     let n_images = n_identities * N_OF_IDENTITY;
     let bar = printer.progress("drawing", n_images);
@@ -144,7 +144,7 @@ fn rate(chips: &ArchiveChips, n_threads: usize, seconds: f64) -> anyhow::Result<
     let start = Instant::now();
     let duration = Duration::from_secs_f64(seconds);
     let outcomes = pool.broadcast(|thread| {
-        let mut pixels = vec![0; SIZE.len()];
+        let mut pixels = vec![0; INPUT.size().len()];
         let mut at = thread.index();
         while start.elapsed() < duration {
             for _ in 0..CHIPS_AT_ONCE {

@@ -219,7 +219,7 @@ fn measure(
         max_non_mated: MAX_NON_MATED,
         seed,
         n_replicates: N_REPLICATES,
-        head: None,
+        learned: None,
     };
     let samples = Samples::of_set(set, recognizer, printer);
     for failure in &samples.failures {

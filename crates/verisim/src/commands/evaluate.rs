@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use verisim_core::Head;
 use verisim_core::protocol::Pair;
 
 use super::Outcome;
 use super::load;
 use crate::cli::ModelArgs;
 use crate::dataset::FaceSet;
-use crate::evaluation::{Basis, Demand, Samples, evaluate as measure};
+use crate::evaluation::{Basis, Demand, Learned, Samples, evaluate as measure};
+use crate::fusion::FusedModels;
 use crate::output::Printer;
 use crate::training::data::{identities_of, of_folds, pairs_name, read_pairs};
 use crate::whole_file;
@@ -26,18 +26,23 @@ Examples:
   verisim evaluate model.onnx --data faces/ --report out/
   verisim evaluate model.onnx --data lfw/ --pairs pairs.txt
   verisim evaluate model.onnx --pairs lfw.bin
+  verisim evaluate --fuse fused.json --data lfw/ --pairs pairs.txt
   verisim evaluate --embeddings e.npy --labels l.npy")]
 pub(crate) struct EvaluateArgs {
     /// ONNX model that turns a chip into an embedding
-    #[arg(required_unless_present = "embeddings")]
+    #[arg(required_unless_present_any = ["embeddings", "fuse"])]
     model: Option<PathBuf>,
 
     /// Card of the model, if it carries none: how to feed it (TOML)
     #[arg(long, value_name = "FILE", requires = "model")]
     card: Option<PathBuf>,
 
+    /// Several models as one, from `verisim fuse`: cosines of joined embeddings, and Joint Bayesian
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "embeddings"])]
+    fuse: Option<PathBuf>,
+
     /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .parquet, .csv or .tsv file
-    #[arg(long, value_name = "PATH", requires = "model")]
+    #[arg(long, value_name = "PATH", conflicts_with = "embeddings")]
     data: Option<PathBuf>,
 
     /// Only the identities that this file names, one a line
@@ -45,7 +50,7 @@ pub(crate) struct EvaluateArgs {
     identities: Option<PathBuf>,
 
     /// Compare these pairs instead of all: LFW's pairs.txt, or a .bin, which needs no --data
-    #[arg(long, value_name = "FILE", requires = "model")]
+    #[arg(long, value_name = "FILE", conflicts_with = "embeddings")]
     pairs: Option<PathBuf>,
 
     /// Of these pairs, only those of these folds, counted from 1: 1,2
@@ -107,7 +112,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result
         Some(path) => pairs_name(path, &args.folds),
         None => "all pairs".to_owned(),
     };
-    let (samples, basis, head) = samples(args, set, pairs.as_deref(), protocol, printer)?;
+    let (samples, basis, learned) = samples(args, set, pairs.as_deref(), protocol, printer)?;
     for failure in &samples.failures {
         printer.warning(&failure.reason);
     }
@@ -116,7 +121,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result
         max_non_mated: args.max_non_mated,
         seed: args.seed,
         n_replicates: args.replicates,
-        head,
+        learned,
     };
     let evaluation = measure(samples, &demand, basis)?;
     if let Some(folder) = &args.report {
@@ -161,7 +166,7 @@ fn samples(
     pairs: Option<&[Pair]>,
     protocol: String,
     printer: &Printer,
-) -> anyhow::Result<(Samples, Basis, Option<Head>)> {
+) -> anyhow::Result<(Samples, Basis, Option<Learned>)> {
     if let (Some(embeddings), Some(labels)) = (&args.embeddings, &args.labels) {
         let basis = Basis {
             model: "embeddings from elsewhere".to_owned(),
@@ -173,12 +178,9 @@ fn samples(
         return Ok((Samples::of_files(embeddings, labels)?, basis, None));
     }
     let data = args.data.as_ref().or(args.pairs.as_ref().filter(|_| set.is_some()));
-    let (Some(model), Some(data)) = (&args.model, data) else {
+    let Some(data) = data else {
         bail!("a model and --data are needed, or --pairs FILE.bin, or --embeddings and --labels");
     };
-    let model = ModelArgs { model: model.clone(), card: args.card.clone() };
-    let recognizer = load::recognizer(&model)?.with_mirror_images(args.ways.mirror);
-    let head = args.ways.head.then(|| load::head(&recognizer)).transpose()?;
     let mut set = match set {
         Some(set) => set,
         None => FaceSet::open(data)?,
@@ -192,12 +194,29 @@ fn samples(
         let named = identities_of(pairs);
         set = set.filtered(|name| named.contains(name));
     }
+    let data = data.display().to_string();
+    if let Some(path) = &args.fuse {
+        let fused = FusedModels::read(path)?;
+        let basis = Basis {
+            model: fused.models.name(),
+            model_sha256: Some(fused.digest),
+            data,
+            protocol,
+            mirrored: fused.models.mirrored(),
+        };
+        let samples = fused.models.samples(&set, printer)?;
+        return Ok((samples, basis, Some(Learned::Fusion(fused.fusion))));
+    }
+    let model = args.model.clone().context("a model is needed")?;
+    let recognizer = load::recognizer(&ModelArgs { model, card: args.card.clone() })?;
+    let recognizer = recognizer.with_mirror_images(args.ways.mirror);
+    let head = args.ways.head.then(|| load::head(&recognizer)).transpose()?;
     let basis = Basis {
         model: recognizer.card().name.clone(),
         model_sha256: Some(recognizer.digest().to_string()),
-        data: data.display().to_string(),
+        data,
         protocol,
         mirrored: args.ways.mirror,
     };
-    Ok((Samples::of_set(set, &recognizer, printer), basis, head))
+    Ok((Samples::of_set(set, &recognizer, printer), basis, head.map(Learned::Head)))
 }

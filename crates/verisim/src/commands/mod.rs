@@ -10,6 +10,7 @@ pub(crate) mod enroll;
 pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod forget;
+pub(crate) mod fuse;
 pub(crate) mod gallery;
 pub(crate) mod identify;
 pub(crate) mod load;
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::demo(&args, printer),
         Command::Train(args) => train::train(&args, printer),
         Command::Evaluate(args) => evaluate::evaluate(&args, printer),
+        Command::Fuse(args) => fuse::fuse(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),
         Command::Export(args) => export::export(&args, printer),
         Command::Embed(args) => embed::embed(&args, printer),

@@ -120,7 +120,7 @@ pub(crate) fn measure(
     let by_identity = by_identity.collect();
     let samples = Samples::of_embeddings(names.to_vec(), labels.to_vec(), embeddings);
     let demand =
-        Demand { pairs: None, max_non_mated: MAX_NON_MATED, seed: 0, n_replicates, head: None };
+        Demand { pairs: None, max_non_mated: MAX_NON_MATED, seed: 0, n_replicates, learned: None };
     let evaluation = evaluate(samples, &demand, Basis::default())?;
     let mut figures = BTreeMap::new();
     let mut add = |measure, estimate: Estimate| figures.insert(measure, Figure::from(estimate));

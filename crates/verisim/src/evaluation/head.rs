@@ -1,7 +1,9 @@
-//! What the head that a model carries makes of the pairs of an evaluation; it knows no table.
+//! What was learned over embeddings, beside the cosine, and makes of the pairs of an evaluation; it knows no
+//! table.
 
 use serde::Serialize;
 use verisim_core::Head;
+use verisim_core::fusion::{Fusion, Projection};
 use verisim_core::measure::{
     Bootstrap, Comparison, Estimate, FoldedAccuracy, FoldedComparison, Verification,
     folded_accuracy,
@@ -13,17 +15,74 @@ use super::{Samples, ScoredPair};
 /// Log-odds of a comparison with a picture that has no embedding: it never matches.
 const NO_ODDS: f32 = f32::MIN;
 
-/// Figures of a head.
+/// What decides beside the cosine.
+#[derive(Clone, Debug)]
+pub(crate) enum Learned {
+    /// The head that a model carries.
+    Head(Head),
+    /// What was fitted to the embeddings of several models.
+    Fusion(Fusion),
+}
+
+impl Learned {
+    fn decider(&self) -> Decider {
+        match self {
+            Self::Head(_) => Decider::Head,
+            Self::Fusion(_) => Decider::JointBayesian,
+        }
+    }
+
+    /// Logarithm of the odds that two samples show the same person.
+    fn log_odds<'a>(&'a self, samples: &'a Samples) -> Box<dyn Fn([usize; 2]) -> f32 + 'a> {
+        match self {
+            Self::Head(head) => {
+                Box::new(|[a, b]| match (&samples.embeddings[a], &samples.embeddings[b]) {
+                    (Some(a), Some(b)) => head.log_odds(a, b),
+                    _ => NO_ODDS,
+                })
+            }
+            Self::Fusion(fusion) => {
+                let project = |it: &Option<_>| it.as_ref().map(|it| fusion.project(it));
+                let projections: Vec<Option<Projection>> =
+                    samples.embeddings.iter().map(project).collect();
+                Box::new(move |[a, b]| match (&projections[a], &projections[b]) {
+                    (Some(a), Some(b)) => fusion.log_odds(a, b),
+                    _ => NO_ODDS,
+                })
+            }
+        }
+    }
+}
+
+/// Figures of what decides beside the cosine.
 pub(crate) struct HeadFigures {
+    decider: Decider,
     auc: Estimate,
     eer: Estimate,
-    /// Error rates where the head finds the same person more probable than not.
+    /// Error rates where it finds the same person more probable than not.
     fmr: f64,
     fnmr: f64,
     folds: Option<FoldedAccuracy>,
 }
 
-/// Figures of a head, for programs.
+/// Which of them.
+#[derive(Clone, Copy)]
+enum Decider {
+    Head,
+    JointBayesian,
+}
+
+/// Figures of what decides beside the cosine, under its name.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LearnedDto {
+    /// Of a head.
+    Head(HeadDto),
+    /// Of what was fitted to the embeddings of several models.
+    JointBayesian(HeadDto),
+}
+
+/// Figures of what decides beside the cosine, for programs.
 #[derive(Debug, Serialize)]
 pub(crate) struct HeadDto {
     auc: FigureDto,
@@ -37,18 +96,15 @@ pub(crate) struct HeadDto {
 }
 
 impl HeadFigures {
-    /// Lets the head score the pairs, which belong to `folds` if there are any.
+    /// Lets it score the pairs, which belong to `folds` if there are any.
     pub(crate) fn of(
-        head: &Head,
+        learned: &Learned,
         samples: &Samples,
         pairs: &[ScoredPair],
         folds: &[FoldedComparison],
         bootstrap: &Bootstrap,
     ) -> Option<Self> {
-        let log_odds = |[a, b]: [usize; 2]| match (&samples.embeddings[a], &samples.embeddings[b]) {
-            (Some(a), Some(b)) => head.log_odds(a, b),
-            _ => NO_ODDS,
-        };
+        let log_odds = learned.log_odds(samples);
         let comparisons: Vec<Comparison> = pairs
             .iter()
             .map(|pair| Comparison {
@@ -63,9 +119,10 @@ impl HeadFigures {
         let folds: Vec<FoldedComparison> = folds
             .iter()
             .zip(&comparisons)
-            .map(|(fold, by_head)| FoldedComparison { score: by_head.score, ..*fold })
+            .map(|(fold, learned)| FoldedComparison { score: learned.score, ..*fold })
             .collect();
         Some(Self {
+            decider: learned.decider(),
             auc: figures.auc,
             eer: figures.eer,
             fmr: point.fmr,
@@ -81,12 +138,16 @@ impl HeadFigures {
     /// The figures, a row each.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
+        let by = match self.decider {
+            Decider::Head => "the head",
+            Decider::JointBayesian => "Joint Bayesian",
+        };
         if let Some(folds) = &self.folds {
             let remark = "each with the threshold that is best on the others".to_owned();
-            rows.push(Row::folds("accuracy by the head", folds, remark));
+            rows.push(Row::folds(&format!("accuracy by {by}"), folds, remark));
         }
         rows.push(Row {
-            what: "accuracy by the head".to_owned(),
+            what: format!("accuracy by {by}"),
             value: format!("{} %", percent(self.balanced_accuracy())),
             interval: String::new(),
             remark: format!(
@@ -94,20 +155,24 @@ impl HeadFigures {
                 self.fmr, self.fnmr
             ),
         });
-        rows.push(Row::number("AUC by the head", self.auc, ""));
-        rows.push(Row::share("EER by the head", self.eer, ""));
+        rows.push(Row::number(format!("AUC by {by}"), self.auc, ""));
+        rows.push(Row::share(format!("EER by {by}"), self.eer, ""));
         rows
     }
 
     /// The figures for programs.
-    pub(crate) fn dto(&self) -> HeadDto {
-        HeadDto {
+    pub(crate) fn dto(&self) -> LearnedDto {
+        let figures = HeadDto {
             auc: self.auc.into(),
             eer: self.eer.into(),
             balanced_accuracy: self.balanced_accuracy(),
             fmr: self.fmr,
             fnmr: self.fnmr,
             fold_accuracy: self.folds.as_ref().map(|folds| folds.mean),
+        };
+        match self.decider {
+            Decider::Head => LearnedDto::Head(figures),
+            Decider::JointBayesian => LearnedDto::JointBayesian(figures),
         }
     }
 }

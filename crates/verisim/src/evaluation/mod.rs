@@ -9,7 +9,6 @@ mod show;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use verisim_core::Head;
 use verisim_core::knn::PackedEmbeddings;
 use verisim_core::measure::{
     Bootstrap, Comparison, Estimate, FoldedAccuracy, FoldedComparison, Identification,
@@ -22,6 +21,7 @@ use verisim_face::Picture;
 use crate::dataset::FaceSet;
 
 use self::head::HeadFigures;
+pub(crate) use self::head::Learned;
 use self::kmeans::Clustering;
 pub(crate) use self::page::{Operating, add_verification};
 pub(crate) use self::samples::{Failure, Samples};
@@ -49,8 +49,8 @@ pub(crate) struct Demand {
     pub(crate) seed: u64,
     /// Replicates of the bootstrap.
     pub(crate) n_replicates: usize,
-    /// The head that scores the pairs too.
-    pub(crate) head: Option<Head>,
+    /// What scores the pairs beside the cosine.
+    pub(crate) learned: Option<Learned>,
 }
 
 /// What an evaluation rests on.
@@ -92,8 +92,8 @@ pub(crate) struct Evaluation {
     pub(crate) verification: Verification,
     pub(crate) figures: VerificationFigures,
     pub(crate) folds: Option<FoldedAccuracy>,
-    /// The same pairs by the model's head.
-    pub(crate) head: Option<HeadFigures>,
+    /// The same pairs by what was learned over embeddings.
+    pub(crate) learned: Option<HeadFigures>,
     /// Everybody with two images is enrolled with the first.
     pub(crate) closed_set: Option<SearchFigures>,
     /// Some identities are strangers.
@@ -150,9 +150,9 @@ pub(crate) fn evaluate(
     let search = |stranger_share| {
         searches.then(|| whole.as_ref()?.search(stranger_share, &bootstrap)).flatten()
     };
-    let by_head = |head| HeadFigures::of(head, &samples, &pairs, &folds, &bootstrap);
+    let by_learned = |it| HeadFigures::of(it, &samples, &pairs, &folds, &bootstrap);
     Ok(Evaluation {
-        head: demand.head.as_ref().and_then(by_head),
+        learned: demand.learned.as_ref().and_then(by_learned),
         n_images: samples.labels.len(),
         n_identities: samples.n_identities(),
         folds: folded_accuracy(&folds).ok(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use serde::Serialize;
 use verisim_core::Embedding;
+use verisim_core::fusion::join;
 use verisim_core::protocol::SampleName;
 use verisim_face::Recognizer;
 
@@ -59,6 +60,25 @@ impl Samples {
         let by_name = paths.iter().enumerate().map(|(index, path)| (stem(path), index)).collect();
         let names = set.names.clone();
         Self { names, set: Some(set), paths, labels, embeddings, failures, by_name }
+    }
+
+    /// What several models made of the same pictures, joined; a picture that one of them failed on has no
+    /// embedding. None if there is no model.
+    pub(crate) fn joined(mut parts: Vec<Self>) -> Option<Self> {
+        let n = parts.first()?.labels.len();
+        let joined = |index: usize| {
+            let of_models = parts.iter().map(|part| part.embeddings[index].as_ref());
+            join(&of_models.collect::<Option<Vec<&Embedding>>>()?).ok()
+        };
+        let embeddings = (0..n).map(joined).collect();
+        let mut failures = Vec::<Failure>::new();
+        for failure in parts.iter_mut().flat_map(|part| part.failures.drain(..)) {
+            if failures.iter().all(|known| known.path != failure.path) {
+                failures.push(failure);
+            }
+        }
+        let first = parts.into_iter().next()?;
+        Some(Self { embeddings, failures, ..first })
     }
 
     /// Reads embeddings that were made elsewhere.

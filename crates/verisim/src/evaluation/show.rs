@@ -7,7 +7,7 @@ use verisim_core::measure::{
     Estimate, FoldedAccuracy, SpreadFigures, error_rate_bound_without_errors,
 };
 
-use super::head::{HeadDto, HeadFigures};
+use super::head::{HeadFigures, LearnedDto};
 use super::kmeans::Clustering;
 use super::{Basis, Evaluation, Failure, SearchFigures};
 
@@ -29,8 +29,8 @@ pub(crate) struct EvaluationDto<'a> {
     verification: VerificationDto,
     #[serde(skip_serializing_if = "Option::is_none")]
     folds: Option<FoldsDto>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    head: Option<HeadDto>,
+    #[serde(flatten)]
+    learned: Option<LearnedDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_set: Option<SearchDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -269,7 +269,7 @@ impl Evaluation {
                 accuracies: folds.folds.iter().map(|fold| fold.accuracy).collect(),
                 thresholds: folds.folds.iter().map(|fold| fold.threshold).collect(),
             }),
-            head: self.head.as_ref().map(HeadFigures::dto),
+            learned: self.learned.as_ref().map(HeadFigures::dto),
             closed_set: self.closed_set.as_ref().map(Into::into),
             open_set: self.open_set.as_ref().map(Into::into),
             retrieval: self.retrieval.as_ref().map(|it| RetrievalDto {
@@ -303,7 +303,7 @@ impl Evaluation {
             let remark = format!("threshold {:.4}; {found}", it.threshold);
             rows.push(Row::share(format!("TAR at FMR {}", it.demanded_fmr), it.tar, remark));
         }
-        rows.extend(self.head.iter().flat_map(HeadFigures::rows));
+        rows.extend(self.learned.iter().flat_map(HeadFigures::rows));
         if let Some(search) = &self.closed_set {
             for &(rank, share) in &search.ranks {
                 let n_probes = search.identification.n_mated();

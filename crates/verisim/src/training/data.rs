@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use verisim_core::protocol::{Pair, parse_pairs};
-use verisim_learn::backbone::InputSize;
 use verisim_learn::data::ChipSource;
+use verisim_learn::train::InputConfig;
 
 use crate::chips::chips;
 use crate::dataset::FaceSet;
@@ -35,9 +35,14 @@ impl TrainingData {
     /// Reads the chips, or gets ready to.
     pub(crate) fn load(
         &self,
-        size: InputSize,
+        input: InputConfig,
         printer: &Printer,
     ) -> anyhow::Result<Arc<dyn ChipSource>> {
+        chips(self.faces(printer)?, input, self.skip_unreadable, printer)
+    }
+
+    /// Lists the pictures.
+    pub(crate) fn faces(&self, printer: &Printer) -> anyhow::Result<FaceSet> {
         let mut set = FaceSet::open(&self.folder)?;
         if let Some(path) = &self.exclude_pairs {
             let pairs = read_pairs(path, &self.exclude_folds)?;
@@ -48,7 +53,7 @@ impl TrainingData {
             printer
                 .note(format_args!("{n_excluded} identities of {} are kept away", path.display()));
         }
-        chips(set, size, self.skip_unreadable, printer)
+        Ok(set)
     }
 
     /// What the data are called.

@@ -62,7 +62,7 @@ pub(crate) fn write(
         let text = head_to_toml(head).context("cannot write the head")?;
         metadata.push((HEAD_KEY.to_owned(), text));
     }
-    let bytes = to_onnx(&trained.backbone, recipe.input, card.embedding_dim, &metadata);
+    let bytes = to_onnx(&trained.backbone, recipe.input.size(), card.embedding_dim, &metadata);
     whole_file::write(path, &bytes)
 }
 
@@ -103,6 +103,7 @@ pub(crate) fn card(trained: &Trained, recipe: &Recipe, facts: TrainingFacts) -> 
         input: Preprocessing {
             width: recipe.input.width,
             height: recipe.input.height,
+            crop: recipe.input.crop,
             channels,
             mean: vec![MIDDLE; channels.count()],
             std: vec![MIDDLE; channels.count()],

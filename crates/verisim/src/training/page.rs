@@ -181,7 +181,7 @@ fn add_thresholds(page: &mut Page, card: &Card) {
 
 /// One chip of each of the first identities, changed as in training.
 fn augmented(run: &Run<'_>) -> Vec<Tile> {
-    let size = run.recipe.input;
+    let size = run.recipe.input.size();
     let mut tiles = Vec::new();
     let mut last = None;
     for &chip in run.chips {

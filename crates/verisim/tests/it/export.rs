@@ -146,6 +146,16 @@ fn deepface_agrees() {
 }
 
 #[test]
+fn deepid2_agrees() {
+    let backbone = "kind = 'deepid2'\nchannels = [6, 7, 8, 9]";
+    check(backbone, InputSize { width: 47, height: 55, channels: 3 });
+    // Regions that the edges cut, in both layers.
+    let backbone =
+        "kind = 'deepid2'\nchannels = [6, 7, 8, 9]\nwindows = [3, 2, 2, 2]\nregions = [3, 2]";
+    check(backbone, InputSize { width: 41, height: 48, channels: 3 });
+}
+
+#[test]
 fn gradients_agree() {
     let backbone = "kind = 'gradients'\ncell = 6\nscales = [1, 2, 3]\ndropout = 0.1";
     check(backbone, InputSize { width: 36, height: 48, channels: 1 });

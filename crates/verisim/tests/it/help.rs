@@ -5,10 +5,11 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 17] = [
     &["demo"],
     &["train"],
     &["evaluate"],
+    &["fuse"],
     &["compare"],
     &["map"],
     &["export"],

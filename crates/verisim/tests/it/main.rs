@@ -13,6 +13,7 @@ mod compare;
 mod demo;
 mod export;
 mod flow;
+mod fuse;
 mod head;
 mod help;
 mod map;

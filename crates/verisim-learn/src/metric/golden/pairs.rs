@@ -17,9 +17,10 @@ pub(super) fn tuple_loss(class: &str, params: &Params) -> Option<Box<dyn TupleLo
             margin: params.number("neg_margin", 1.0),
         }),
         "UnboundedContrastiveLoss" => Box::new(UnboundedContrastiveLoss {}),
-        "SquaredContrastiveLoss" => {
-            Box::new(SquaredContrastiveLoss { margin: params.number("margin", 1.0) })
-        }
+        "SquaredContrastiveLoss" => Box::new(SquaredContrastiveLoss {
+            margin: params.number("margin", 1.0),
+            adapt_pairs: 0,
+        }),
         "MultiSimilarityLoss" => Box::new(MultiSimilarityLoss {
             alpha: params.number("alpha", 2.0),
             beta: params.number("beta", 50.0),

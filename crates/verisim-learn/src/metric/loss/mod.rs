@@ -1,5 +1,6 @@
 //! Losses over pairs and triplets, one file each.
 
+mod adapted_margin;
 mod angular;
 mod bins;
 mod chosen;

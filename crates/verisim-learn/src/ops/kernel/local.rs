@@ -1,16 +1,40 @@
-//! Locally connected layers: a window of weights for every place of the output.
+//! Locally connected layers: a window of weights for every place of the output, or every region of places.
 //!
 //! It knows slices and shapes, not tensors. Pictures are turned so that the batch lies innermost,
 //! `[height, width, channels, n]`: then each row of a window is a matrix without being copied, and the
-//! batch shares the weights, which are read once. Weights are `[places, k_height * k_width * c_in, c_out]`,
-//! places row by row, and under a place rows of the window, its columns, channels.
+//! batch shares the weights, which are read once. Weights are `[regions, k_height * k_width * c_in, c_out]`,
+//! regions row by row, and under a region rows of the window, its columns, channels.
 
 use rayon::prelude::*;
 
 use super::conv::ConvShape;
 use super::gemm::{Matrix, Output, multiply};
 
-/// Numbers of one place's weights in one row of the window, and of the input under it for one picture.
+/// Sizes of a layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalShape {
+    /// Those of a convolution with the same windows, without padding.
+    pub(crate) conv: ConvShape,
+    /// Side of the squares of places that share weights; those at the far edges may be cut.
+    pub(crate) region: usize,
+}
+
+impl LocalShape {
+    /// The regions that places lie in, row by row.
+    pub(crate) fn regions(&self) -> Vec<usize> {
+        let [height, width] = self.conv.out_size();
+        let across = width.div_ceil(self.region);
+        let region = |y, x| y / self.region * across + x / self.region;
+        (0..height).flat_map(|y| (0..width).map(move |x| region(y, x))).collect()
+    }
+
+    /// Numbers of the weights of one region.
+    fn weights(&self) -> usize {
+        self.conv.kernel[0] * Rows::new(&self.conv).weights
+    }
+}
+
+/// Numbers of one region's weights in one row of the window, and of the input under it for one picture.
 #[derive(Clone, Copy)]
 struct Rows {
     weights: usize,
@@ -24,13 +48,15 @@ impl Rows {
     }
 }
 
-/// Output of a layer without padding: `[n, c_out, h_out, w_out]`.
-pub(crate) fn forward(shape: &ConvShape, input: &[f32], weight: &[f32]) -> Vec<f32> {
+/// Output of a layer: `[n, c_out, h_out, w_out]`.
+pub(crate) fn forward(local: &LocalShape, input: &[f32], weight: &[f32]) -> Vec<f32> {
+    let shape = &local.conv;
     let (rows, n, [_, width]) = (Rows::new(shape), shape.n, shape.out_size());
     let input = batch_innermost(input, n, shape.c_in);
     let mut output = vec![0.0; n * shape.output_len()];
-    let places = output.par_chunks_mut(shape.c_out * n).zip(weight.par_chunks(weights(shape)));
-    places.enumerate().for_each(|(place, (output, weight))| {
+    let places = output.par_chunks_mut(shape.c_out * n).zip(local.regions());
+    places.enumerate().for_each(|(place, (output, region))| {
+        let weight = &weight[region * local.weights()..][..local.weights()];
         for (row, weight) in weight.chunks_exact(rows.weights).enumerate() {
             let under = under(shape, place / width, place % width, row);
             let under = Matrix::packed(&input[under..], [rows.inputs, n]);
@@ -43,7 +69,8 @@ pub(crate) fn forward(shape: &ConvShape, input: &[f32], weight: &[f32]) -> Vec<f
 }
 
 /// Gradient of the input from that of the output.
-pub(crate) fn input_gradient(shape: &ConvShape, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
+pub(crate) fn input_gradient(local: &LocalShape, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
+    let (shape, regions) = (&local.conv, local.regions());
     let (rows, n, [height, width]) = (Rows::new(shape), shape.n, shape.out_size());
     let gradient = batch_innermost(gradient, n, shape.c_out);
     let mut input = vec![0.0; n * shape.input_len()];
@@ -57,7 +84,7 @@ pub(crate) fn input_gradient(shape: &ConvShape, weight: &[f32], gradient: &[f32]
             }
             for x in 0..width {
                 let place = y * width + x;
-                let weight = &weight[place * weights(shape) + row * rows.weights..];
+                let weight = &weight[regions[place] * local.weights() + row * rows.weights..];
                 let weight = Matrix::packed(weight, [rows.inputs, shape.c_out]);
                 let gradient = &gradient[place * shape.c_out * n..];
                 let gradient = Matrix::packed(gradient, [shape.c_out, n]);
@@ -70,26 +97,28 @@ pub(crate) fn input_gradient(shape: &ConvShape, weight: &[f32], gradient: &[f32]
 }
 
 /// Gradient of the weights from that of the output.
-pub(crate) fn weight_gradient(shape: &ConvShape, input: &[f32], gradient: &[f32]) -> Vec<f32> {
-    let (rows, n, [height, width]) = (Rows::new(shape), shape.n, shape.out_size());
+pub(crate) fn weight_gradient(local: &LocalShape, input: &[f32], gradient: &[f32]) -> Vec<f32> {
+    let (shape, regions) = (&local.conv, local.regions());
+    let (rows, n, [_, width]) = (Rows::new(shape), shape.n, shape.out_size());
     let input = batch_innermost(input, n, shape.c_in);
     let gradient = batch_innermost(gradient, n, shape.c_out);
-    let mut weight = vec![0.0; height * width * weights(shape)];
-    let places = weight.par_chunks_mut(weights(shape)).zip(gradient.par_chunks(shape.c_out * n));
-    places.enumerate().for_each(|(place, (weight, gradient))| {
-        let gradient = Matrix::packed(gradient, [shape.c_out, n]).transposed();
-        for (row, weight) in weight.chunks_exact_mut(rows.weights).enumerate() {
-            let under = under(shape, place / width, place % width, row);
-            let under = Matrix::packed(&input[under..], [rows.inputs, n]);
-            multiply(weight, shape.c_out, under, gradient, Output::Replace);
+    let n_regions = regions.last().map_or(0, |last| last + 1);
+    let mut weight = vec![0.0; n_regions * local.weights()];
+    // The weights of a region belong to one thread, whatever places share them.
+    weight.par_chunks_mut(local.weights()).enumerate().for_each(|(region, weight)| {
+        let places = (0..regions.len()).filter(|place| regions[*place] == region);
+        for (number, place) in places.enumerate() {
+            let gradient = &gradient[place * shape.c_out * n..];
+            let gradient = Matrix::packed(gradient, [shape.c_out, n]).transposed();
+            for (row, weight) in weight.chunks_exact_mut(rows.weights).enumerate() {
+                let under = under(shape, place / width, place % width, row);
+                let under = Matrix::packed(&input[under..], [rows.inputs, n]);
+                let mode = if number == 0 { Output::Replace } else { Output::Add };
+                multiply(weight, shape.c_out, under, gradient, mode);
+            }
         }
     });
     weight
-}
-
-/// Numbers of the weights of one place.
-fn weights(shape: &ConvShape) -> usize {
-    shape.kernel[0] * Rows::new(shape).weights
 }
 
 /// Where the input under one row of the window at a place begins.

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::conv::ConvShape;
-use super::{batch_norm, conv, depthwise, local, prelu, winograd};
+use super::local::{self, LocalShape};
+use super::{batch_norm, conv, depthwise, prelu, winograd};
 
 /// Pseudo-random numbers in `[-1, 1]`.
 fn noise(len: usize, seed: u64) -> Vec<f32> {
@@ -115,13 +116,14 @@ fn check_depthwise(shape: &ConvShape) {
     assert_close(&weight, &case.weight_gradient, tolerance);
 }
 
-/// Locally connected layers over the products of a convolution, with other weights at every place.
+/// Locally connected layers over the products of a convolution, with other weights in every region of places.
 #[track_caller]
-fn check_local(shape: &ConvShape) {
+fn check_local(shape: &ConvShape, region: usize) {
     let [height, width] = shape.out_size();
+    let [down, across] = [height, width].map(|side| side.div_ceil(region));
     let (pixels, taps) = (height * width, shape.kernel[0] * shape.kernel[1]);
     let input = noise(shape.n * shape.input_len(), 1);
-    let weight = noise(pixels * shape.weight_len(), 2);
+    let weight = noise(down * across * shape.weight_len(), 2);
     let gradient = noise(shape.n * shape.output_len(), 3);
     let mut output = vec![0.0; gradient.len()];
     let mut input_gradient = vec![0.0; input.len()];
@@ -129,16 +131,18 @@ fn check_local(shape: &ConvShape) {
     each_product(shape, 1, |to, from, tap| {
         let (place, c_out) = (to % pixels, to / pixels % shape.c_out);
         let (c_in, tap) = (tap / taps % shape.c_in, tap % taps);
+        let place = place / width / region * across + place % width / region;
         let tap = ((place * taps + tap) * shape.c_in + c_in) * shape.c_out + c_out;
         output[to] += f64::from(input[from]) * f64::from(weight[tap]);
         input_gradient[from] += f64::from(gradient[to]) * f64::from(weight[tap]);
         weight_gradient[tap] += f64::from(gradient[to]) * f64::from(input[from]);
     });
     let tolerance = 1e-5;
-    assert_close(&local::forward(shape, &input, &weight), &output, tolerance);
-    let found = local::input_gradient(shape, &weight, &gradient);
+    let local = LocalShape { conv: *shape, region };
+    assert_close(&local::forward(&local, &input, &weight), &output, tolerance);
+    let found = local::input_gradient(&local, &weight, &gradient);
     assert_close(&found, &input_gradient, tolerance);
-    let found = local::weight_gradient(shape, &input, &gradient);
+    let found = local::weight_gradient(&local, &input, &gradient);
     assert_close(&found, &weight_gradient, tolerance);
 }
 
@@ -219,9 +223,10 @@ proptest! {
         size in [1usize..10, 1..10],
         kernel in [1usize..5, 1..5],
         stride in 1usize..4,
+        region in 1usize..4,
     ) {
         prop_assume!((0..2).all(|side| size[side] >= kernel[side]));
-        check_local(&padded(channels, size, kernel, stride, [0, 0]));
+        check_local(&padded(channels, size, kernel, stride, [0, 0]), region);
     }
 }
 

@@ -41,6 +41,7 @@ impl Names {
             BackboneConfig::Vit(config) => Some(vit::names(config)),
             BackboneConfig::Inception(_)
             | BackboneConfig::DeepFace(_)
+            | BackboneConfig::DeepId2(_)
             | BackboneConfig::Gradients(_) => None,
         }
     }
