@@ -9,6 +9,7 @@ pub mod checkpoint;
 mod error;
 pub mod guard;
 pub mod head;
+mod learner;
 pub mod metrics;
 mod movement;
 pub mod optimizer;

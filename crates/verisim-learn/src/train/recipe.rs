@@ -25,6 +25,12 @@ pub struct Recipe {
     pub seed: u64,
     /// Passes over the training chips.
     pub epochs: usize,
+    /// Batches whose gradients are averaged for one step; the last step of an epoch takes what is left.
+    ///
+    /// Everything that counts steps counts those of the optimizer. Normalizations and losses see one
+    /// batch at a time.
+    #[serde(default = "one_batch")]
+    pub accumulate: usize,
     /// Gradients longer than this are shortened to it; 0 leaves them alone.
     #[serde(default)]
     pub clip_norm: f64,
@@ -58,6 +64,10 @@ pub struct Recipe {
 }
 
 fn one() -> u64 {
+    1
+}
+
+fn one_batch() -> usize {
     1
 }
 
@@ -119,8 +129,10 @@ impl Recipe {
             found,
             expected: expected.to_owned(),
         };
-        if self.epochs == 0 {
-            return Err(invalid("epochs", "0".to_owned(), "1 or more"));
+        for (parameter, n) in [("epochs", self.epochs), ("accumulate", self.accumulate)] {
+            if n == 0 {
+                return Err(invalid(parameter, "0".to_owned(), "1 or more"));
+            }
         }
         if !(0.0..f64::INFINITY).contains(&self.clip_norm) {
             return Err(invalid("clip_norm", self.clip_norm.to_string(), "0 or more"));

@@ -1,6 +1,7 @@
 //! Whole runs on a handful of drawn patterns: they learn, repeat, resume and speak up.
 
 mod head;
+mod scale;
 
 use std::sync::Arc;
 
