@@ -5,7 +5,8 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
-use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder};
+use super::average::Average;
+use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder, Snapshot};
 use super::optimizer::{clip, gradient_norm};
 use super::recipe::Recipe;
 use crate::backbone::{Backbone, Dropout};
@@ -26,6 +27,7 @@ pub(super) struct Learner {
     memory: LossState,
     /// See [`Recipe::clip_norm`].
     clip_norm: f64,
+    average: Option<Average>,
     pending: Pending,
 }
 
@@ -59,11 +61,13 @@ pub(super) struct StepFigures {
 
 impl Learner {
     pub(super) fn new(model: Model, recipe: &Recipe) -> Self {
+        let average = recipe.ema.map(|config| Average::new(config, &model.backbone));
         Self {
             model,
             optimizer: recipe.optimizer.init(),
             memory: LossState::default(),
             clip_norm: recipe.clip_norm,
+            average,
             pending: Pending::default(),
         }
     }
@@ -88,8 +92,13 @@ impl Learner {
         loss
     }
 
-    /// Moves the weights by what was taken in.
-    pub(super) fn step(&mut self, lr: f64) -> StepFigures {
+    /// The network that is validated and saved: of averaged weights, where the recipe asks for them.
+    pub(super) fn network(&self) -> &Backbone {
+        self.average.as_ref().map_or(&self.model.backbone, |average| &average.network)
+    }
+
+    /// Moves the weights by what was taken in; the steps of a run are counted from 0.
+    pub(super) fn step(&mut self, number: usize, lr: f64) -> StepFigures {
         let Pending { mut gradients, loss, n_active } = std::mem::take(&mut self.pending);
         let gradients = gradients.grads();
         let gradient_norm = gradient_norm(&self.model, &gradients);
@@ -98,6 +107,9 @@ impl Learner {
             max_norm => clip(&self.model, gradients, gradient_norm, max_norm),
         };
         self.model = self.optimizer.step(lr, self.model.clone(), gradients);
+        if let Some(average) = &mut self.average {
+            average.follow(&self.model.backbone, number);
+        }
         StepFigures { loss, gradient_norm, n_active }
     }
 
@@ -107,8 +119,9 @@ impl Learner {
         checkpoint: Checkpoint,
         folder: &RunFolder,
     ) -> Result<Self, CheckpointError> {
+        let average = self.average.as_mut();
         (self.model, self.optimizer, self.memory) =
-            checkpoint.restore(self.model, self.optimizer, folder)?;
+            checkpoint.restore(self.model, self.optimizer, average, folder)?;
         Ok(self)
     }
 
@@ -118,8 +131,14 @@ impl Learner {
         position: &Position,
         data_digest: &str,
     ) -> Result<(), CheckpointError> {
-        let (model, state) = (self.synced(), self.memory.to_bytes());
-        folder.save(position, data_digest, &model, &self.optimizer, &state)
+        folder.save(Snapshot {
+            position,
+            data_digest,
+            model: self.synced(),
+            optimizer: &self.optimizer,
+            average: self.average.as_ref().map(|average| &average.network),
+            loss: &self.memory,
+        })
     }
 
     /// The model with its running statistics up to date: Burn keeps the last update of each apart.

@@ -5,6 +5,7 @@
 //!                                   each epoch: embed identities never trained on, measure, checkpoint
 //! ```
 
+mod average;
 pub mod checkpoint;
 mod error;
 pub mod guard;
@@ -21,6 +22,7 @@ mod tests;
 pub mod trainer;
 pub mod validation;
 
+pub use self::average::EmaConfig;
 pub use self::checkpoint::{Checkpoint, CheckpointError, RunFolder};
 pub use self::error::TrainError;
 pub use self::guard::Warning;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::average::EmaConfig;
 use super::head::HeadConfig;
 use super::optimizer::OptimizerConfig;
 use super::schedule::ScheduleConfig;
@@ -58,6 +59,9 @@ pub struct Recipe {
     /// How chips are changed.
     #[serde(default)]
     pub augment: AugmentConfig,
+    /// Averaged weights, which are validated and saved in place of the trained ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<EmaConfig>,
     /// What is learned over the distances of two embeddings, once the network is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<HeadConfig>,
@@ -148,7 +152,8 @@ impl Recipe {
         }
         self.sampler.check().map_err(|error| invalid_text(&error.to_string()))?;
         let head = self.head.as_ref().and_then(HeadConfig::problem);
-        let problems = [self.optimizer.problem(), self.schedule.problem(), head];
+        let ema = self.ema.and_then(EmaConfig::problem);
+        let problems = [self.optimizer.problem(), self.schedule.problem(), ema, head];
         if let Some((parameter, found, expected)) = problems.into_iter().flatten().next() {
             return Err(invalid(parameter, found, expected));
         }

@@ -137,9 +137,9 @@ impl Trainer {
         &self.split
     }
 
-    /// The network as it is now.
+    /// The network as it is now: of averaged weights, where the recipe asks for them.
     pub fn backbone(&self) -> &Backbone {
-        &self.learner.model.backbone
+        self.learner.network()
     }
 
     /// Positions of the training chips in the source.
@@ -217,11 +217,12 @@ impl Trainer {
             let comparisons = compare_all(&embeddings, &labels, |a, b| head.log_odds(a, b));
             TrainedHead { head, comparisons }
         });
-        Ok(Trained { backbone: self.learner.model.backbone, validation, comparisons, head })
+        let backbone = self.learner.network().clone();
+        Ok(Trained { backbone, validation, comparisons, head })
     }
 
     fn train_head(&self, config: &HeadConfig) -> Result<Head, TrainError> {
-        let (backbone, source) = (&self.learner.model.backbone, self.source.as_ref());
+        let (backbone, source) = (self.learner.network(), self.source.as_ref());
         let embed = |chips: &[usize]| embed_chips(backbone, source, chips, &self.device);
         head::train(config, &self.chips, &self.classes, embed, self.seed(Stream::Head))
     }
@@ -300,7 +301,7 @@ impl Trainer {
                 return Err(TrainError::LossNotFinite { loss, step, lr });
             }
         }
-        let found = self.learner.step(lr);
+        let found = self.learner.step(step, lr);
         let (loss, gradient_norm, n_active) = (found.loss, found.gradient_norm, found.n_active);
         Ok(StepRecord { epoch, step, loss, lr, gradient_norm, n_active })
     }
@@ -329,7 +330,7 @@ impl Trainer {
     fn unseen(&self) -> Result<(Vec<Embedding>, Vec<u64>), TrainError> {
         let chips = chips_of(&self.split.validation, self.source.labels());
         let labels = chips.iter().map(|&chip| self.source.labels()[chip]).collect();
-        let (backbone, source) = (&self.learner.model.backbone, self.source.as_ref());
+        let (backbone, source) = (self.learner.network(), self.source.as_ref());
         Ok((embed_chips(backbone, source, &chips, &self.device)?, labels))
     }
 
@@ -338,7 +339,7 @@ impl Trainer {
         folder: Option<&RunFolder>,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
-        let (backbone, source) = (&self.learner.model.backbone, self.source.as_ref());
+        let (backbone, source) = (self.learner.network(), self.source.as_ref());
         let step = self.position.step;
         let record = SpreadRecord::of(backbone, source, &self.split, &self.device, step)?;
         observer.on_spread(&record);

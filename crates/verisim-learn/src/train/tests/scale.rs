@@ -1,6 +1,7 @@
 //! Runs that train at scale: what they change in a step, and that a kill changes nothing.
 
 mod accumulate;
+mod average;
 
 use std::sync::Arc;
 
