@@ -3,13 +3,14 @@
 
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::average::Average;
 use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder, Snapshot};
-use super::optimizer::{clip, gradient_norm};
+use super::optimizer::{OptimizerConfig, scaled, squared_norm};
 use super::recipe::Recipe;
 use crate::backbone::{Backbone, Dropout};
+use crate::loss::centers::RowGradient;
 use crate::loss::{Loss, LossState};
 
 /// What is optimized: the network, and the loss's own parameters.
@@ -23,6 +24,10 @@ pub(super) struct Model {
 pub(super) struct Learner {
     pub(super) model: Model,
     optimizer: ModuleOptimizer,
+    /// The same for centers that move row by row.
+    of_rows: OptimizerConfig,
+    /// Where centers may lie.
+    devices: Vec<Device>,
     /// What the loss remembers.
     memory: LossState,
     /// See [`Recipe::clip_norm`].
@@ -45,6 +50,8 @@ pub(super) struct Examples {
 #[derive(Default)]
 struct Pending {
     gradients: GradientsAccumulator<Model>,
+    /// Of centers that move row by row: each table, each part.
+    rows: Vec<Vec<RowGradient>>,
     loss: f64,
     n_active: Option<usize>,
 }
@@ -60,11 +67,15 @@ pub(super) struct StepFigures {
 }
 
 impl Learner {
-    pub(super) fn new(model: Model, recipe: &Recipe) -> Self {
+    pub(super) fn new(mut model: Model, recipe: &Recipe, device: &Device) -> Self {
+        let remembered = recipe.optimizer.remembered(recipe.backbone.embedding_dim());
+        model.loss.tables().into_iter().for_each(|table| table.remember(&remembered));
         let average = recipe.ema.map(|config| Average::new(config, &model.backbone));
         Self {
             model,
             optimizer: recipe.optimizer.init(),
+            of_rows: recipe.optimizer.clone(),
+            devices: vec![device.clone()],
             memory: LossState::default(),
             clip_norm: recipe.clip_norm,
             average,
@@ -83,10 +94,18 @@ impl Learner {
         if !loss.is_finite() {
             return loss;
         }
-        let gradients = (value.loss * share).backward();
-        let gradients = GradientsParams::from_grads(gradients, &self.model);
-        let Pending { gradients: sum, loss: mean, n_active } = &mut self.pending;
-        sum.accumulate(&self.model, gradients);
+        let mut gradients = (value.loss * share).backward();
+        let Pending { gradients: sum, rows, loss: mean, n_active } = &mut self.pending;
+        for (index, touched) in value.touched.into_iter().enumerate() {
+            let found = touched.into_iter().map(|it| it.gradient(&mut gradients));
+            if let Some(before) = rows.get_mut(index) {
+                let sums = std::mem::take(before).into_iter().zip(found);
+                *before = sums.map(|(before, found)| before.plus(found)).collect();
+            } else {
+                rows.push(found.collect());
+            }
+        }
+        sum.accumulate(&self.model, GradientsParams::from_grads(gradients, &self.model));
         *mean += loss * share;
         *n_active = [*n_active, value.n_active].into_iter().flatten().reduce(|a, b| a + b);
         loss
@@ -99,14 +118,24 @@ impl Learner {
 
     /// Moves the weights by what was taken in; the steps of a run are counted from 0.
     pub(super) fn step(&mut self, number: usize, lr: f64) -> StepFigures {
-        let Pending { mut gradients, loss, n_active } = std::mem::take(&mut self.pending);
-        let gradients = gradients.grads();
-        let gradient_norm = gradient_norm(&self.model, &gradients);
-        let gradients = match self.clip_norm {
-            0.0 => gradients,
-            max_norm => clip(&self.model, gradients, gradient_norm, max_norm),
-        };
+        let Pending { mut gradients, mut rows, loss, n_active } = std::mem::take(&mut self.pending);
+        let mut gradients = gradients.grads();
+        let of_rows: f64 = rows.iter().flatten().map(RowGradient::squared_norm).sum();
+        let gradient_norm = (squared_norm(&self.model, &gradients) + of_rows).sqrt();
+        // A gradient that is not finite cannot be shortened: the guard speaks up about it.
+        let is_long = gradient_norm > self.clip_norm && gradient_norm.is_finite();
+        if self.clip_norm > 0.0 && is_long {
+            let factor = self.clip_norm / gradient_norm;
+            gradients = scaled(&self.model, gradients, factor);
+            let shorten = |it: RowGradient| it.scaled(factor);
+            let all = rows.into_iter().map(|parts| parts.into_iter().map(shorten).collect());
+            rows = all.collect();
+        }
         self.model = self.optimizer.step(lr, self.model.clone(), gradients);
+        let optimizer = &self.of_rows;
+        for (table, gradients) in self.model.loss.tables().into_iter().zip(rows) {
+            table.follow(gradients, |tables, gradient| optimizer.move_rows(lr, tables, gradient));
+        }
         if let Some(average) = &mut self.average {
             average.follow(&self.model.backbone, number);
         }
@@ -119,9 +148,12 @@ impl Learner {
         checkpoint: Checkpoint,
         folder: &RunFolder,
     ) -> Result<Self, CheckpointError> {
+        let Model { backbone, loss } = self.model;
+        let model = Model { backbone, loss: loss.joined() };
         let average = self.average.as_mut();
         (self.model, self.optimizer, self.memory) =
-            checkpoint.restore(self.model, self.optimizer, average, folder)?;
+            checkpoint.restore(model, self.optimizer, average, folder)?;
+        self.model.loss = self.model.loss.split(&self.devices);
         Ok(self)
     }
 
@@ -141,9 +173,11 @@ impl Learner {
         })
     }
 
-    /// The model with its running statistics up to date: Burn keeps the last update of each apart.
+    /// The model with its running statistics up to date, since Burn keeps the last update of each apart,
+    /// and with its centers together.
     fn synced(&self) -> Model {
         let _ = self.model.valid();
-        self.model.clone()
+        let Model { backbone, loss } = self.model.clone();
+        Model { backbone, loss: loss.joined() }
     }
 }

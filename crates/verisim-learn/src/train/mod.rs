@@ -15,6 +15,9 @@ pub mod metrics;
 mod movement;
 pub mod optimizer;
 pub mod recipe;
+mod rows;
+#[cfg(test)]
+mod rows_tests;
 pub mod schedule;
 pub mod spread;
 #[cfg(test)]

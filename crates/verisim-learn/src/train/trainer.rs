@@ -107,7 +107,7 @@ impl Trainer {
         let dim = recipe.backbone.embedding_dim();
         let model =
             Model { backbone, loss: recipe.loss.init(split.train.len(), dim, &mut weights)? };
-        let learner = Learner::new(model, &recipe);
+        let learner = Learner::new(model, &recipe, &device);
         let position = Position::default();
         Ok(Self { recipe, source, device, split, chips, classes, learner, position })
     }

@@ -8,6 +8,7 @@ use verisim_learn::loss::LossConfig;
 
 use super::Outcome;
 use super::bench_data::{DataBench, bench_data};
+use super::bench_partial_fc::{PartialFcBench, bench_partial_fc};
 use crate::memory::peak_mib;
 use crate::output::Printer;
 
@@ -19,6 +20,8 @@ pub(crate) enum BenchCommand {
     Train(TrainBench),
     /// A loss by itself: forward and backward on random features
     Loss(LossBench),
+    /// Very many identities: a step of their centers, all of them and a share
+    PartialFc(PartialFcBench),
     /// Pictures out of a RecordIO file: reading and decoding
     Data(DataBench),
 }
@@ -116,12 +119,13 @@ pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result
     match command {
         BenchCommand::Train(args) => bench_train(args, printer),
         BenchCommand::Loss(args) => bench_loss(args, printer),
+        BenchCommand::PartialFc(args) => bench_partial_fc(args, printer),
         BenchCommand::Data(args) => bench_data(args, printer),
     }
 }
 
 /// Median seconds of the steps, and what the last one found.
-fn time(
+pub(super) fn time(
     steps: usize,
     printer: &Printer,
     mut run: impl FnMut() -> f32,

@@ -2,6 +2,7 @@
 
 mod accumulate;
 mod average;
+mod centers;
 
 use std::sync::Arc;
 
