@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 
 /// A kind of device.
@@ -69,6 +70,11 @@ impl FromStr for DeviceKind {
             other => Err(UnknownDevice { found: other.to_owned() }),
         }
     }
+}
+
+/// Whether tensors of a device lie in plain memory.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 #[cfg(test)]

@@ -63,7 +63,8 @@ impl Local {
     /// - output: `[batch, c_out, h_out, w_out]`
     pub(super) fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         let output = ops::local(maps, self.weight.val(), [self.side; 2], self.stride);
-        relu(output + self.bias.val().unsqueeze())
+        let bias = ops::as_precise_as(&output, self.bias.val());
+        relu(output + bias.unsqueeze())
     }
 
     /// Writes the layer as a product for every place; ONNX has no operator for it.

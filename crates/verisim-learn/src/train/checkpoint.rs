@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::average::Average;
 use super::learner::Model;
 use super::metrics::Record;
+use super::precision::LossScale;
 use super::recipe::{InvalidRecipe, Recipe};
 use crate::backbone::Backbone;
 use crate::loss::LossState;
@@ -57,6 +58,9 @@ struct State {
     /// None where the recipe asks for no average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     average_sha256: Option<String>,
+    /// None where the recipe's precision needs no scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loss_scale: Option<LossScale>,
 }
 
 /// What a run is at one moment, for a checkpoint.
@@ -68,6 +72,7 @@ pub(super) struct Snapshot<'a> {
     /// The network of averaged weights, where the recipe asks for one.
     pub(super) average: Option<&'a Backbone>,
     pub(super) loss: &'a LossState,
+    pub(super) loss_scale: Option<LossScale>,
 }
 
 /// What a checkpoint holds.
@@ -80,6 +85,7 @@ pub struct Checkpoint {
     optimizer: Bytes,
     average: Option<ModuleRecord>,
     loss: LossState,
+    pub(super) loss_scale: Option<LossScale>,
 }
 
 /// Why a run's folder cannot be used.
@@ -262,6 +268,7 @@ impl RunFolder {
             optimizer_sha256: sha256(&optimizer),
             loss_sha256: sha256(&loss),
             average_sha256: average.as_ref().map(|bytes| sha256(bytes)),
+            loss_scale: snapshot.loss_scale,
         };
         let state = serde_json::to_vec_pretty(&state).map_err(io::Error::other);
         write_synced(&draft.join("model.bpk"), &model)?;
@@ -318,6 +325,7 @@ impl RunFolder {
             optimizer: Bytes::from_bytes_vec(checked("optimizer.bpk", &state.optimizer_sha256)?),
             average,
             loss,
+            loss_scale: state.loss_scale,
         }))
     }
 

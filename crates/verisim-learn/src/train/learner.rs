@@ -8,10 +8,12 @@ use burn::tensor::{Device, Tensor};
 use super::average::Average;
 use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder, Snapshot};
 use super::optimizer::{OptimizerConfig, scaled, squared_norm};
+use super::precision::{LossScale, Precision};
 use super::recipe::Recipe;
 use crate::backbone::{Backbone, Dropout};
 use crate::loss::centers::RowGradient;
 use crate::loss::{Loss, LossState};
+use crate::ops::in_single;
 
 /// What is optimized: the network, and the loss's own parameters.
 #[derive(Module, Debug)]
@@ -33,6 +35,9 @@ pub(super) struct Learner {
     /// See [`Recipe::clip_norm`].
     clip_norm: f64,
     average: Option<Average>,
+    precision: Precision,
+    /// Where the precision needs one.
+    pub(super) scale: Option<LossScale>,
     pending: Pending,
 }
 
@@ -64,6 +69,8 @@ pub(super) struct StepFigures {
     pub(super) gradient_norm: f64,
     /// Pairs or triplets that still pull, of all batches.
     pub(super) n_active: Option<usize>,
+    /// Whether the gradient overflowed, so that no weight was moved.
+    pub(super) is_skipped: bool,
 }
 
 impl Learner {
@@ -79,6 +86,8 @@ impl Learner {
             memory: LossState::default(),
             clip_norm: recipe.clip_norm,
             average,
+            precision: recipe.precision,
+            scale: recipe.precision.first_scale(),
             pending: Pending::default(),
         }
     }
@@ -88,13 +97,16 @@ impl Learner {
     /// Where the loss is not finite, nothing is taken.
     pub(super) fn add(&mut self, examples: Examples, share: f64) -> f64 {
         let Examples { images, classes, dropout_seed, loss_seed } = examples;
+        let images = self.precision.narrowed(images);
         let features = self.model.backbone.forward(images, &mut Dropout::from_seed(dropout_seed));
+        let features = in_single(features);
         let value = self.model.loss.forward(features, &classes, &mut self.memory, loss_seed);
         let loss = f64::from(value.loss.clone().into_scalar::<f32>());
         if !loss.is_finite() {
             return loss;
         }
-        let mut gradients = (value.loss * share).backward();
+        let scale = self.scale.map_or(1.0, LossScale::factor);
+        let mut gradients = (value.loss * (share * scale)).backward();
         let Pending { gradients: sum, rows, loss: mean, n_active } = &mut self.pending;
         for (index, touched) in value.touched.into_iter().enumerate() {
             let found = touched.into_iter().map(|it| it.gradient(&mut gradients));
@@ -121,11 +133,20 @@ impl Learner {
         let Pending { mut gradients, mut rows, loss, n_active } = std::mem::take(&mut self.pending);
         let mut gradients = gradients.grads();
         let of_rows: f64 = rows.iter().flatten().map(RowGradient::squared_norm).sum();
-        let gradient_norm = (squared_norm(&self.model, &gradients) + of_rows).sqrt();
+        let scale = self.scale.map_or(1.0, LossScale::factor);
+        let gradient_norm = (squared_norm(&self.model, &gradients) + of_rows).sqrt() / scale;
+        let is_finite = gradient_norm.is_finite();
+        if let Some(scale) = &mut self.scale {
+            scale.note(is_finite);
+            if !is_finite {
+                return StepFigures { loss, gradient_norm: 0.0, n_active, is_skipped: true };
+            }
+        }
         // A gradient that is not finite cannot be shortened: the guard speaks up about it.
-        let is_long = gradient_norm > self.clip_norm && gradient_norm.is_finite();
-        if self.clip_norm > 0.0 && is_long {
-            let factor = self.clip_norm / gradient_norm;
+        let is_long = self.clip_norm > 0.0 && gradient_norm > self.clip_norm && is_finite;
+        let shortened = if is_long { self.clip_norm / gradient_norm } else { 1.0 };
+        let factor = shortened / scale;
+        if factor != 1.0 {
             gradients = scaled(&self.model, gradients, factor);
             let shorten = |it: RowGradient| it.scaled(factor);
             let all = rows.into_iter().map(|parts| parts.into_iter().map(shorten).collect());
@@ -139,7 +160,7 @@ impl Learner {
         if let Some(average) = &mut self.average {
             average.follow(&self.model.backbone, number);
         }
-        StepFigures { loss, gradient_norm, n_active }
+        StepFigures { loss, gradient_norm, n_active, is_skipped: false }
     }
 
     /// Goes on from a checkpoint.
@@ -148,6 +169,7 @@ impl Learner {
         checkpoint: Checkpoint,
         folder: &RunFolder,
     ) -> Result<Self, CheckpointError> {
+        self.scale = checkpoint.loss_scale.or(self.scale);
         let Model { backbone, loss } = self.model;
         let model = Model { backbone, loss: loss.joined() };
         let average = self.average.as_mut();
@@ -170,6 +192,7 @@ impl Learner {
             optimizer: &self.optimizer,
             average: self.average.as_ref().map(|average| &average.network),
             loss: &self.memory,
+            loss_scale: self.scale,
         })
     }
 

@@ -21,6 +21,10 @@ pub struct StepRecord {
     /// Pairs or triplets of its batches that still pull, of a loss that has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_active: Option<usize>,
+    /// Whether the gradient overflowed in half precision, so that no weight was moved; the length of the
+    /// gradient is then noted as 0.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
 }
 
 /// One pass over the training chips.

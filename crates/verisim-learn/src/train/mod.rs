@@ -14,6 +14,7 @@ mod learner;
 pub mod metrics;
 mod movement;
 pub mod optimizer;
+mod precision;
 pub mod recipe;
 mod rows;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use self::guard::Warning;
 pub use self::head::{HeadConfig, HeadForm, TrainedHead};
 pub use self::metrics::{EpochRecord, StepRecord};
 pub use self::optimizer::OptimizerConfig;
+pub use self::precision::{LossScale, Precision, UnsupportedPrecision};
 pub use self::recipe::{InvalidRecipe, Recipe};
 pub use self::schedule::ScheduleConfig;
 pub use self::spread::SpreadRecord;

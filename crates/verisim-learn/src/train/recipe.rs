@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::average::EmaConfig;
 use super::head::HeadConfig;
 use super::optimizer::OptimizerConfig;
+use super::precision::Precision;
 use super::schedule::ScheduleConfig;
 use crate::backbone::{BackboneConfig, InputSize, WeightSource};
 use crate::data::{AugmentConfig, SplitConfig};
@@ -32,6 +33,9 @@ pub struct Recipe {
     /// batch at a time.
     #[serde(default = "one_batch")]
     pub accumulate: usize,
+    /// What the network computes in while training; weights and the loss are always of single precision.
+    #[serde(default)]
+    pub precision: Precision,
     /// Gradients longer than this are shortened to it; 0 leaves them alone.
     #[serde(default)]
     pub clip_norm: f64,
@@ -149,6 +153,12 @@ impl Recipe {
         }
         if channels != 1 && channels != 3 {
             return Err(invalid("input.channels", channels.to_string(), "1 (grey) or 3 (RGB)"));
+        }
+        let is_half = self.precision != Precision::Float32;
+        if is_half && matches!(self.backbone, BackboneConfig::Gradients(_)) {
+            let found = format!("{:?}", self.precision.name());
+            let expected = "\"float32\" for a backbone of kind \"gradients\"";
+            return Err(invalid("precision", found, expected));
         }
         self.sampler.check().map_err(|error| invalid_text(&error.to_string()))?;
         let head = self.head.as_ref().and_then(HeadConfig::problem);

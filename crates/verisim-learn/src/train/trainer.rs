@@ -91,6 +91,7 @@ impl Trainer {
             let [found, expected] = [source.size(), recipe.input].map(|size| size.to_string());
             return Err(TrainError::WrongSize { found, expected });
         }
+        recipe.precision.check(device)?;
         let device = device.clone().autodiff();
         let seed = |stream: Stream| derive_seed(recipe.seed, stream as u64);
         let split = Split::new(source.labels(), &recipe.split, seed(Stream::Split))?;
@@ -303,7 +304,8 @@ impl Trainer {
         }
         let found = self.learner.step(step, lr);
         let (loss, gradient_norm, n_active) = (found.loss, found.gradient_norm, found.n_active);
-        Ok(StepRecord { epoch, step, loss, lr, gradient_norm, n_active })
+        let skipped = found.is_skipped;
+        Ok(StepRecord { epoch, step, loss, lr, gradient_norm, n_active, skipped })
     }
 
     /// A batch as the network takes it, with the seeds of this place in the step.
