@@ -9,13 +9,13 @@ use burn::optim::ModuleOptimizer;
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::average::Average;
 use super::learner::Model;
 use super::metrics::Record;
 use super::precision::LossScale;
 use super::recipe::{InvalidRecipe, Recipe};
+use super::whole_file::{failed, sha256, sync_folder, write_atomically, write_synced};
 use crate::backbone::Backbone;
 use crate::loss::LossState;
 
@@ -368,36 +368,4 @@ impl Checkpoint {
 
 fn mismatch<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> CheckpointError {
     move |error| CheckpointError::Mismatch { path: path.to_owned(), reason: error.to_string() }
-}
-
-fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CheckpointError {
-    move |source| CheckpointError::Io { action, path: path.to_owned(), source }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(failed("write", path))
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".tmp");
-    let draft = PathBuf::from(draft);
-    write_synced(&draft, bytes)?;
-    fs::rename(&draft, path).map_err(failed("rename", &draft))?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes a rename survive a loss of power.
-fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
-    let folder = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))
 }

@@ -14,6 +14,7 @@ use crate::backbone::{Backbone, Dropout};
 use crate::loss::centers::RowGradient;
 use crate::loss::{Loss, LossState};
 use crate::ops::in_single;
+use crate::random::derive_seed;
 
 /// What is optimized: the network, and the loss's own parameters.
 #[derive(Module, Debug)]
@@ -98,7 +99,7 @@ impl Learner {
     pub(super) fn add(&mut self, examples: Examples, share: f64) -> f64 {
         let Examples { images, classes, dropout_seed, loss_seed } = examples;
         let images = self.precision.narrowed(images);
-        let features = self.model.backbone.forward(images, &mut Dropout::from_seed(dropout_seed));
+        let (features, copies) = self.features(images, dropout_seed);
         let features = in_single(features);
         let value = self.model.loss.forward(features, &classes, &mut self.memory, loss_seed);
         let loss = f64::from(value.loss.clone().into_scalar::<f32>());
@@ -117,10 +118,50 @@ impl Learner {
                 rows.push(found.collect());
             }
         }
+        for copy in copies {
+            let of_copy = GradientsParams::from_module(&mut gradients, &copy);
+            sum.accumulate(&self.model, of_copy.to_device(&self.devices[0], &copy));
+        }
         sum.accumulate(&self.model, GradientsParams::from_grads(gradients, &self.model));
         *mean += loss * share;
         *n_active = [*n_active, value.n_active].into_iter().flatten().reduce(|a, b| a + b);
         loss
+    }
+
+    /// Shares each batch out to devices, and the parts of the centers; the first is where the model lies.
+    pub(super) fn spread(&mut self, devices: &[Device]) {
+        self.devices = devices.iter().map(|device| device.clone().autodiff()).collect();
+        self.model.loss = self.model.loss.clone().split(&self.devices);
+    }
+
+    /// Features of a batch, each part of it through the network of its device, and the networks beside
+    /// the one that is trained.
+    ///
+    /// All features meet on the first device, so that a loss sees the whole batch whatever it is shared
+    /// out to. Running statistics are those of the first part.
+    fn features(&self, images: Tensor<4>, seed: u64) -> (Tensor<2>, Vec<Backbone>) {
+        let n = images.dims()[0];
+        let n_parts = self.devices.len().min(n);
+        if n_parts < 2 {
+            let features = self.model.backbone.forward(images, &mut Dropout::from_seed(seed));
+            return (features, Vec::new());
+        }
+        let (mut parts, mut copies) = (Vec::new(), Vec::new());
+        for (index, device) in self.devices[..n_parts].iter().enumerate() {
+            let (from, to) = (n * index / n_parts, n * (index + 1) / n_parts);
+            let images = images.clone().narrow(0, from, to - from).to_device(device);
+            if index == 0 {
+                let dropout = &mut Dropout::from_seed(seed);
+                parts.push(self.model.backbone.forward(images, dropout));
+                continue;
+            }
+            // By way of `valid`, since a copy shares its running statistics, which would move.
+            let copy = self.model.backbone.valid().train().fork(device);
+            let dropout = &mut Dropout::from_seed(derive_seed(seed, index as u64));
+            parts.push(copy.forward(images, dropout).to_device(&self.devices[0]));
+            copies.push(copy);
+        }
+        (Tensor::cat(parts, 0), copies)
     }
 
     /// The network that is validated and saved: of averaged weights, where the recipe asks for them.

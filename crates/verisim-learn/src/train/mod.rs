@@ -25,6 +25,7 @@ pub mod spread;
 mod tests;
 pub mod trainer;
 pub mod validation;
+mod whole_file;
 
 pub use self::average::EmaConfig;
 pub use self::checkpoint::{Checkpoint, CheckpointError, RunFolder};

@@ -133,6 +133,16 @@ impl Trainer {
         Ok(self)
     }
 
+    /// Shares each batch out to devices, the first of which is the one that this was made for.
+    ///
+    /// The network is copied to the others for every batch, and their gradients are added on the first;
+    /// the loss sees the whole batch. Normalizations see the part of their device.
+    #[must_use]
+    pub fn with_devices(mut self, devices: &[Device]) -> Self {
+        self.learner.spread(devices);
+        self
+    }
+
     /// Which identities are trained on, and which are not.
     pub fn split(&self) -> &Split {
         &self.split

@@ -3,6 +3,7 @@
 mod accumulate;
 mod average;
 mod centers;
+mod devices;
 mod half;
 
 use std::sync::Arc;

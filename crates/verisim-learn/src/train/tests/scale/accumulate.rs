@@ -5,7 +5,7 @@ use super::assert_resumes;
 use crate::train::{Recipe, RunFolder};
 
 /// Without augmentation, dropout and statistics of a batch, so that halves add up to the whole.
-fn additive(batch: usize, accumulate: usize) -> Recipe {
+pub(super) fn additive(batch: usize, accumulate: usize) -> Recipe {
     let mut recipe = recipe(&[
         ("kind = \"resnet\"", "kind = \"deepface\""),
         ("depths = [1, 1]", "channels = [8, 8, 8, 8, 8]"),
