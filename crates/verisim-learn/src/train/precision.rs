@@ -73,7 +73,7 @@ impl Precision {
     }
 
     /// Pictures as the network takes them.
-    pub(super) fn narrowed(self, images: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn narrowed(self, images: Tensor<4>) -> Tensor<4> {
         if self == Self::Float32 { images } else { images.cast(self.dtype()) }
     }
 
