@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement bench bench-train bench-verify bench-losses lessons python
+.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement bench bench-train bench-verify bench-losses bench-gpu lessons python
 
 check: fmt typos deny lint test doc
 
@@ -69,6 +69,10 @@ compare-recipes: python
 # Readers of foreign files under libFuzzer, ten minutes each; needs a nightly compiler.
 fuzz:
 	fuzz/run
+
+# Training on a GPU, here and in PyTorch, and the small recipes there; says so where there is none.
+bench-gpu: python
+	$(PYTHON) reference/bench_gpu.py
 
 # The picture and the table of docs/lessons, from nothing, in five minutes of one core.
 LOSSES = softmax normalized-softmax softmax-and-center contrastive triplet multi-similarity supcon circle proxy-anchor arcface cosface

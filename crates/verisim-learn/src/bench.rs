@@ -4,48 +4,85 @@ use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Tensor};
 
-use crate::backbone::{Backbone, BackboneConfig, Dropout, InputSize, ResNetConfig, WeightSource};
-
+use crate::backbone::{
+    Backbone, BackboneConfig, Dropout, InputSize, MobileFaceNetConfig, ResNetConfig, WeightSource,
+};
 use crate::loss::{Loss, LossConfig, LossState};
 use crate::metric::InvalidLoss;
+use crate::ops::in_single;
+use crate::train::{Precision, UnsupportedPrecision};
 
 /// Learning rate of the timed steps.
 const LR: f64 = 0.01;
 
-/// Forward, backward and step of a network on the CPU.
+/// A network whose steps are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimedNetwork {
+    /// `IResNet` of 18 layers.
+    IResNet18,
+    /// `IResNet` of 50 layers.
+    IResNet50,
+    /// MobileFaceNet of the paper.
+    MobileFaceNet,
+}
+
+impl TimedNetwork {
+    fn config(self) -> BackboneConfig {
+        match self {
+            Self::IResNet18 => BackboneConfig::ResNet(ResNetConfig::iresnet([2, 2, 2, 2])),
+            Self::IResNet50 => BackboneConfig::ResNet(ResNetConfig::iresnet([3, 4, 14, 3])),
+            Self::MobileFaceNet => BackboneConfig::MobileFaceNet(MobileFaceNetConfig::default()),
+        }
+    }
+}
+
+/// Forward, backward and step of a network.
 pub struct TrainingStep {
     model: Backbone,
     optimizer: ModuleOptimizer,
+    precision: Precision,
     images: Tensor<4>,
     targets: Tensor<2>,
 }
 
 impl TrainingStep {
-    /// `IResNet`-18 on RGB pictures of 112 x 112, by SGD with momentum against random targets.
+    /// A network on RGB pictures of 112 x 112, by SGD with momentum against random targets.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device does not compute in this precision.
     ///
     /// # Panics
     ///
     /// Panics if `batch` is 0.
-    pub fn iresnet18(batch: usize) -> Self {
-        let device = Device::flex().autodiff();
-        let config = ResNetConfig::iresnet([2, 2, 2, 2]);
-        let embedding_dim = config.embedding_dim;
+    pub fn new(
+        network: TimedNetwork,
+        batch: usize,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self, UnsupportedPrecision> {
+        precision.check(device)?;
+        let device = device.clone().autodiff();
+        let config = network.config();
+        let embedding_dim = config.embedding_dim();
         let input = InputSize { width: 112, height: 112, channels: 3 };
         let mut weights = WeightSource::new(1, &device);
-        let model = BackboneConfig::ResNet(config).init(input, &mut weights);
+        let model = config.init(input, &mut weights);
         let model = model.unwrap_or_else(|_| unreachable!("the sizes of the paper are valid"));
         let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
-        Self {
+        Ok(Self {
             model,
+            precision,
             optimizer: SgdConfig::new().with_momentum(Some(momentum)).init(),
             images: weights.normal([batch, 3, 112, 112], 1.0).val().detach(),
             targets: weights.normal([batch, embedding_dim], 1.0).val().detach(),
-        }
+        })
     }
 
     /// Does one step, and returns the loss before it.
     pub fn run(&mut self) -> f32 {
-        let features = self.model.forward(self.images.clone(), &mut Dropout::none());
+        let images = self.precision.narrowed(self.images.clone());
+        let features = in_single(self.model.forward(images, &mut Dropout::none()));
         let loss = (features - self.targets.clone()).square().mean();
         let value = loss.clone().into_scalar::<f32>();
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);

@@ -46,6 +46,7 @@
 
 pub mod backbone;
 pub mod bench;
+pub mod bench_centers;
 pub mod data;
 pub mod device;
 pub mod export;

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
+use crate::ops::as_precise_as;
 use crate::random::shuffle;
 
 /// Source of dropout masks for one pass through a network.
@@ -27,6 +28,7 @@ impl Dropout {
     pub(crate) fn apply(&mut self, values: Tensor<2>, share: f64) -> Tensor<2> {
         let Some(rng) = self.rng.as_mut().filter(|_| share > 0.0) else { return values };
         let mask = mask(rng, values.dims(), share, &values.device());
+        let mask = as_precise_as(&values, mask);
         values * mask
     }
 
@@ -40,6 +42,7 @@ impl Dropout {
         let Some(rng) = self.rng.as_mut().filter(|_| share > 0.0) else { return values };
         let [n, dim] = values.dims();
         let mask = mask(rng, [n_parts, 1], share, &values.device());
+        let mask = as_precise_as(&values, mask);
         (values.reshape([n_parts, n / n_parts * dim]) * mask).reshape([n, dim])
     }
 

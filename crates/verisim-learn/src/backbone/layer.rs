@@ -154,8 +154,14 @@ impl Norm {
     /// # Shapes
     ///
     /// - input and output: `[batch, channels, ...]`
+    ///
+    /// Statistics are of single precision, whatever the input is.
     pub(crate) fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        if input.device().is_autodiff() { self.by_batch(input) } else { self.by_statistics(input) }
+        let precision = input.dtype();
+        let input = ops::in_single(input);
+        let is_training = input.device().is_autodiff();
+        let output = if is_training { self.by_batch(input) } else { self.by_statistics(input) };
+        if output.dtype() == precision { output } else { output.cast(precision) }
     }
 
     fn by_batch<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
@@ -275,7 +281,8 @@ impl LinearNorm {
     }
 
     pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        self.norm.forward(input.matmul(self.weight.val()))
+        let weight = ops::as_precise_as(&input, self.weight.val());
+        self.norm.forward(input.matmul(weight))
     }
 
     /// Writes one matrix product; `before` is a normalization of the input's `n` channels to fold in.
@@ -333,9 +340,13 @@ impl Linear {
     }
 
     pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        let output = input.matmul(self.weight.val());
+        let weight = ops::as_precise_as(&input, self.weight.val());
+        let output = input.matmul(weight);
         match &self.bias {
-            Some(bias) => output + bias.val().unsqueeze(),
+            Some(bias) => {
+                let bias = ops::as_precise_as(&output, bias.val());
+                output + bias.unsqueeze()
+            }
             None => output,
         }
     }

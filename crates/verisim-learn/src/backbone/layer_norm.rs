@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use super::layer::host;
 use super::weights::WeightSource;
 use crate::export::graph::{Graph, Value};
+use crate::ops;
 
 /// PyTorch's default of what is added to a variance.
 const EPSILON: f32 = 1e-5;
@@ -25,11 +26,16 @@ impl LayerNorm {
     /// # Shapes
     ///
     /// - tokens and output: `[n_tokens, width]`
+    ///
+    /// Statistics are of single precision, whatever the tokens are.
     pub(super) fn forward(&self, tokens: Tensor<2>) -> Tensor<2> {
+        let like = tokens.clone();
+        let tokens = ops::in_single(tokens);
         let centered = tokens.clone() - tokens.mean_dim(1);
         let variance = centered.clone().square().mean_dim(1);
         let normalized = centered / (variance + EPSILON).sqrt();
-        normalized * self.gamma.val().unsqueeze() + self.beta.val().unsqueeze()
+        let output = normalized * self.gamma.val().unsqueeze() + self.beta.val().unsqueeze();
+        ops::as_precise_as(&like, output)
     }
 
     pub(super) fn export(&self, graph: &mut Graph, tokens: Value) -> Value {

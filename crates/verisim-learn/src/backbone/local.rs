@@ -73,7 +73,8 @@ impl Local {
     pub(super) fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         let (size, stride, region) = ([self.side; 2], self.stride, self.region);
         let output = ops::local(maps, self.weight.val(), Windows { size, stride, region });
-        relu(output + self.bias_of_places().unsqueeze())
+        let bias = ops::as_precise_as(&output, self.bias_of_places());
+        relu(output + bias.unsqueeze())
     }
 
     /// Writes the layer as a product for every region; ONNX has no operator for it.

@@ -89,9 +89,11 @@ pub(super) fn normalize_response(maps: Tensor<4>) -> Tensor<4> {
     let channels = maps.dims()[1];
     let band = TensorData::new(band(channels), [channels, channels, 1, 1]);
     let band = Tensor::from_data(band, &maps.device());
-    let size = ops::conv2d(maps.clone().square(), band, 1, [0, 0]) + 1.0;
+    // Squares and their sums, of single precision whatever the maps are.
+    let size = ops::conv2d(ops::in_single(maps.clone()).square(), band, 1, [0, 0]) + 1.0;
     let root = size.sqrt();
-    maps / (root.clone() * root.sqrt())
+    let root = ops::as_precise_as(&maps, root.clone() * root.sqrt());
+    maps / root
 }
 
 /// As [`normalize_response`], for a graph.

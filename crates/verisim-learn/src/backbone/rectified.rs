@@ -7,6 +7,7 @@ use burn::tensor::activation::relu;
 use super::layer::{Affine, Conv, ConvSpec, Norm, host};
 use super::weights::WeightSource;
 use crate::export::graph::{Graph, Value};
+use crate::ops;
 
 /// A convolution, normalized or with a bias, of which negative values are cut off.
 #[derive(Module, Debug)]
@@ -37,7 +38,8 @@ impl RectifiedConv {
             output = norm.forward(output);
         }
         if let Some(bias) = &self.bias {
-            output = output + over_maps(bias.val());
+            let bias = ops::as_precise_as(&output, bias.val());
+            output = output + over_maps(bias);
         }
         relu(output)
     }
@@ -73,7 +75,9 @@ impl ScaledConv {
     }
 
     pub(super) fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        (self.conv.forward(maps) + over_maps(self.bias.val())) * self.scale
+        let output = self.conv.forward(maps);
+        let bias = ops::as_precise_as(&output, self.bias.val());
+        (output + over_maps(bias)) * self.scale
     }
 
     pub(super) fn export(&self, graph: &mut Graph, maps: Value) -> Value {

@@ -15,6 +15,7 @@ use super::layer_norm::LayerNorm;
 use super::weights::WeightSource;
 use super::{InputSize, InvalidBackbone};
 use crate::export::graph::{Graph, Value};
+use crate::ops;
 
 /// Standard deviation of first weights, positions and the mask's token.
 const DEVIATION: f32 = 0.02;
@@ -180,7 +181,8 @@ impl Vit {
         let batch = images.dims()[0];
         let [n_tokens, width] = self.positions.dims();
         let patches = self.patches.forward(images).reshape([batch, width, n_tokens]);
-        let tokens: Tensor<3> = patches.swap_dims(1, 2) + self.places().unsqueeze();
+        let places = ops::as_precise_as(&patches, self.places());
+        let tokens: Tensor<3> = patches.swap_dims(1, 2) + places.unsqueeze();
         let tokens = tokens.reshape([batch * n_tokens, width]);
         let seen = dropout.choose(batch, n_tokens, self.masked);
         let mut tokens = match &seen {
@@ -198,7 +200,8 @@ impl Vit {
             for (source, token) in seen.into_iter().enumerate() {
                 sources[token] = source;
             }
-            tokens = Tensor::cat(vec![tokens, self.mask_token.val()], 0);
+            let mask_token = ops::as_precise_as(&tokens, self.mask_token.val());
+            tokens = Tensor::cat(vec![tokens, mask_token], 0);
             tokens = tokens.clone().select(0, indices(&sources, &tokens));
         }
         let hidden = self.hidden.forward(tokens.reshape([batch, n_tokens * width]));

@@ -43,6 +43,12 @@ pub struct LossConfig {
     pub regularizers: Vec<WeightedRegularizer>,
     /// What centers are asked for beside the loss.
     pub center_regularizers: Vec<WeightedRegularizer>,
+    /// Share of the identities that a step of a loss over identities looks at, in `(0, 1]`; 1 by
+    /// default, which is all. Those of the batch are always among them.
+    pub sample_rate: f64,
+    /// Parts that the centers of a loss over identities are kept in; 0 by default, which keeps them
+    /// with the network. The loss is the same, and a run may be resumed with another number.
+    pub shards: usize,
 }
 
 /// One of several losses that are added.
@@ -82,6 +88,8 @@ impl From<LossKind> for LossConfig {
             memory: 0,
             regularizers: Vec::new(),
             center_regularizers: Vec::new(),
+            sample_rate: 1.0,
+            shards: 0,
         }
     }
 }
@@ -112,6 +120,7 @@ impl LossConfig {
                 }
             }
         }
+        self.check_centers()?;
         self.distance.iter().chain(&self.miner_distance).try_for_each(Distance::check)?;
         self.reducer.iter().try_for_each(Reducer::check)?;
         self.miner.iter().try_for_each(Miner::check)?;
@@ -120,6 +129,24 @@ impl LossConfig {
             it.regularizer.check()?;
         }
         Ok(())
+    }
+
+    /// Checks how centers are kept and looked at.
+    fn check_centers(&self) -> Result<(), InvalidLoss> {
+        let (rate, shards) = (self.sample_rate, self.shards as f64);
+        require("sample_rate", rate, rate > 0.0 && rate <= 1.0, "above 0 and up to 1")?;
+        if let Form::Classes(loss) = self.kind.form() {
+            let learns_of_each = loss.parameters(2).len() != loss.parameters(3).len();
+            let expected = "1 for a loss that learns a number for each identity";
+            require("sample_rate", rate, rate == 1.0 || !learns_of_each, expected)?;
+            let all_needed = !self.center_regularizers.is_empty();
+            let expected = "1 where centers are regularized, all of them";
+            require("sample_rate", rate, rate == 1.0 || !all_needed, expected)?;
+            let expected = "0 where centers are regularized, all of them";
+            return require("shards", shards, self.shards == 0 || !all_needed, expected);
+        }
+        require("sample_rate", rate, rate == 1.0, "1 for a loss that is not over identities")?;
+        require("shards", shards, self.shards == 0, "0 for a loss that is not over identities")
     }
 
     /// Whether the loss compares the samples of a batch with each other, so that every batch needs
@@ -158,6 +185,8 @@ fn read(mut table: Table) -> Result<LossConfig, toml::de::Error> {
         memory: take(&mut table, "memory")?.unwrap_or(0),
         regularizers: take(&mut table, "regularizers")?.unwrap_or_default(),
         center_regularizers: take(&mut table, "center_regularizers")?.unwrap_or_default(),
+        sample_rate: take(&mut table, "sample_rate")?.unwrap_or(1.0),
+        shards: take(&mut table, "shards")?.unwrap_or(0),
         kind: LossKind::deserialize(Value::Table(table))?,
     })
 }
@@ -179,6 +208,8 @@ fn write(config: &LossConfig) -> Result<Table, toml::ser::Error> {
     put("distance", config.distance.map(Value::try_from))?;
     put("reducer", config.reducer.as_ref().map(Value::try_from))?;
     put("memory", (config.memory > 0).then(|| Value::try_from(config.memory)))?;
+    put("sample_rate", (config.sample_rate != 1.0).then(|| Value::try_from(config.sample_rate)))?;
+    put("shards", (config.shards > 0).then(|| Value::try_from(config.shards)))?;
     let listed = |it: &Vec<WeightedRegularizer>| (!it.is_empty()).then(|| Value::try_from(it));
     put("regularizers", listed(&config.regularizers))?;
     put("center_regularizers", listed(&config.center_regularizers))?;

@@ -2,46 +2,61 @@
 //!
 //! What is computed stands in [`crate::metric`]; here features and centers leave the device, and
 //! gradients come back to it.
+//!
+//! # Many identities
+//!
+//! With `sample_rate` below 1, a step of a loss over identities looks at those of the batch and at others
+//! drawn by chance, together that share of all: An et al., *Partial FC*, 2021,
+//! <https://arxiv.org/abs/2010.05222>, and *Killing Two Birds with One Stone*, CVPR 2022,
+//! <https://arxiv.org/abs/2203.15565>. With `shards` above 0, centers are kept in so many parts, each of
+//! which is compared with the batch by itself; the rows of cosines meet on the host. In both cases the
+//! [`Trainer`](crate::train::Trainer) moves the centers row by row; an optimizer of one's own, given the
+//! loss as a module, would not see them.
 #![doc = include_str!("table.md")]
 
+pub(crate) mod centers;
+#[cfg(test)]
+mod centers_tests;
+mod classify;
 pub mod config;
 pub mod kind;
 #[cfg(test)]
 mod random_tests;
+mod sampling;
 pub mod state;
 #[cfg(test)]
 mod tests;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 pub use self::config::{LossConfig, Term, WeightedRegularizer};
 pub use self::kind::LossKind;
 pub use self::state::{InvalidState, LossState};
 
+use self::centers::{Centers, Touched};
 use self::kind::Form;
 use crate::backbone::WeightSource;
 use crate::metric::InvalidLoss;
-use crate::metric::class::scene::{ClassLoss, ClassScene};
 use crate::metric::distance::Distance;
 use crate::metric::matrix::Matrix;
 use crate::metric::miner::Miner;
 use crate::metric::reducer::Reducer;
 use crate::metric::relevance::Relations;
 use crate::metric::scene::{Batch, Options, TupleLoss, evaluate, scene};
-use crate::ops::{carry, cosine};
+use crate::ops::carry;
 use crate::random::derive_seed;
 
 /// Deviation of the first centers where their length does not matter: their direction is random.
 const CENTER_DEVIATION: f32 = 0.01;
-/// Squared length below which a row has none that can be divided by.
-const MIN_SQUARED_NORM: f32 = 1e-24;
 
 /// A loss with what it learns.
 #[derive(Module, Debug)]
 pub struct Loss {
     /// Centers of identities: `[n_centers, embedding_dim]`; none for a loss over tuples.
     centers: Option<Param<Tensor<2>>>,
+    /// The same, of a loss that touches them in part or keeps them in parts.
+    table: Option<Centers>,
     /// What else is learned: a bias, a boundary.
     parameters: Option<Param<Tensor<1>>>,
     /// The losses of a sum.
@@ -57,6 +72,8 @@ pub struct LossValue {
     pub loss: Tensor<1>,
     /// Pairs or triplets that still pull, of a loss that has them.
     pub n_active: Option<usize>,
+    /// Centers that were touched in part, of each loss that does so.
+    pub(crate) touched: Vec<Vec<Touched>>,
 }
 
 impl LossConfig {
@@ -72,15 +89,26 @@ impl LossConfig {
         weights: &mut WeightSource,
     ) -> Result<Loss, InvalidLoss> {
         self.check()?;
-        let mut loss =
-            Loss { centers: None, parameters: None, terms: Vec::new(), config: self.clone() };
+        let mut loss = Loss {
+            centers: None,
+            table: None,
+            parameters: None,
+            terms: Vec::new(),
+            config: self.clone(),
+        };
         let parameters = match self.kind.form() {
             Form::Tuples(tuples) => tuples.parameters(n_identities, embedding_dim),
             Form::Classes(classes) => {
                 let n_centers = n_identities * classes.centers_per_identity();
                 let unit = (1.0 / embedding_dim.max(1) as f32).sqrt();
                 let deviation = if classes.needs_norms() { unit } else { CENTER_DEVIATION };
-                loss.centers = Some(weights.normal([n_centers, embedding_dim], deviation));
+                let centers = weights.normal([n_centers, embedding_dim], deviation);
+                if self.sample_rate < 1.0 || self.shards > 0 {
+                    let devices = vec![weights.device().clone(); self.shards.max(1)];
+                    loss.table = Some(Centers::new(centers.into_value()).split(&devices));
+                } else {
+                    loss.centers = Some(centers);
+                }
                 classes.parameters(n_identities)
             }
             Form::Sum(terms) => {
@@ -132,7 +160,30 @@ impl Loss {
 
     /// Centers of the identities, of a loss that has them: `[n_centers, embedding_dim]`.
     pub fn centers(&self) -> Option<Tensor<2>> {
-        self.centers.as_ref().map(Param::val)
+        let of_table = || self.table.as_ref().map(Centers::rows);
+        self.centers.as_ref().map(Param::val).or_else(of_table)
+    }
+
+    /// Centers that are touched in part or kept in parts, of this loss and of those that it adds.
+    pub(crate) fn tables(&mut self) -> Vec<&mut Centers> {
+        let of_terms = self.terms.iter_mut().flat_map(Self::tables);
+        self.table.iter_mut().chain(of_terms).collect()
+    }
+
+    /// The same with all centers in one part: the form that checkpoints have.
+    pub(crate) fn joined(mut self) -> Self {
+        self.table = self.table.map(Centers::joined);
+        self.terms = self.terms.into_iter().map(Self::joined).collect();
+        self
+    }
+
+    /// The same with centers in as many parts as the recipe asks for, dealt out to these devices.
+    pub(crate) fn split(mut self, devices: &[Device]) -> Self {
+        let n_parts = self.config.shards.max(1);
+        let devices_of_parts: Vec<Device> = devices.iter().cycle().take(n_parts).cloned().collect();
+        self.table = self.table.map(|table| table.split(&devices_of_parts));
+        self.terms = self.terms.into_iter().map(|term| term.split(devices)).collect();
+        self
     }
 
     fn compare(
@@ -176,66 +227,7 @@ impl Loss {
         if let Some(parameters) = &self.parameters {
             value = with_gradient(value, parameters.val(), &found.parameters);
         }
-        LossValue { loss: value, n_active: found.n_active }
-    }
-
-    fn classify(
-        &self,
-        loss: &dyn ClassLoss,
-        features: &Tensor<2>,
-        labels: &[u64],
-        state: &mut LossState,
-        seed: u64,
-    ) -> LossValue {
-        let centers = self.centers.as_ref().map(Param::val);
-        let centers = centers.unwrap_or_else(|| unreachable!("it was made with centers"));
-        let [n_centers, _] = centers.dims();
-        let n_identities = n_centers / loss.centers_per_identity();
-        let classes: Vec<usize> = labels
-            .iter()
-            .map(|&label| {
-                assert!(label < n_identities as u64, "label {label} of {n_identities} identities");
-                label as usize
-            })
-            .collect();
-        let cosines = cosine(features.clone(), centers.clone());
-        let lengths = loss.needs_norms().then(|| [norms(features.clone()), norms(centers)]);
-        let lengths_on_host = lengths.clone().map(|it| it.map(on_host));
-        let [of_features, of_centers] =
-            lengths_on_host.as_ref().map(|it| it.each_ref().map(floats)).unwrap_or_default();
-        let parameters = self.parameters.as_ref().map(|it| widened(it.val())).unwrap_or_default();
-        let sample_weights = self
-            .config
-            .miner
-            .as_ref()
-            .map(|miner| self.sample_weights(miner, &matrix(features), labels, seed));
-        let reducer = self.config.reducer.clone().unwrap_or_else(|| loss.reducer());
-        let slope = loss.evaluate(&ClassScene {
-            cosines: floats(&on_host(cosines.clone())),
-            n_centers,
-            labels: &classes,
-            norms: of_features,
-            center_norms: of_centers,
-            sample_weights: sample_weights.as_deref(),
-            reducer: &reducer,
-            parameters: &parameters,
-            state: state.numbers(|| loss.state()),
-            seed,
-        });
-        state.numbers = Some(slope.state);
-        let value = constant(features, slope.value);
-        let mut value = value + carry_values(cosines, slope.cosines);
-        if let Some(lengths) = lengths {
-            for (length, slopes) in lengths.into_iter().zip([slope.norms, slope.center_norms]) {
-                if !slopes.is_empty() {
-                    value = value + carry_values(length, slopes);
-                }
-            }
-        }
-        if let Some(parameters) = &self.parameters {
-            value = with_gradient(value, parameters.val(), &slope.parameters);
-        }
-        LossValue { loss: value, n_active: None }
+        LossValue { loss: value, n_active: found.n_active, touched: Vec::new() }
     }
 
     fn add(
@@ -246,12 +238,14 @@ impl Loss {
         state: &mut LossState,
         seed: u64,
     ) -> LossValue {
-        let mut sum = LossValue { loss: constant(features, 0.0), n_active: None };
+        let loss = constant(features, 0.0);
+        let mut sum = LossValue { loss, n_active: None, touched: Vec::new() };
         state.terms.resize_with(terms.len(), LossState::default);
         for (index, (term, loss)) in terms.iter().zip(&self.terms).enumerate() {
             let seed = derive_seed(seed, index as u64);
             let found = loss.forward(features.clone(), labels, &mut state.terms[index], seed);
             sum.loss = sum.loss + found.loss * term.weight;
+            sum.touched.extend(found.touched);
             let counts = [sum.n_active, found.n_active];
             sum.n_active = counts.into_iter().flatten().reduce(|one, other| one + other);
         }
@@ -312,11 +306,6 @@ fn carry_values<const D: usize>(tensor: Tensor<D>, gradient: Vec<f32>) -> Tensor
     // Without derivatives: the gradient is a number like any other.
     let gradient = Tensor::from_data(data, &tensor.device()).detach();
     carry(tensor, gradient)
-}
-
-/// Length of each row: `[n, 1]`.
-fn norms(rows: Tensor<2>) -> Tensor<2> {
-    rows.square().sum_dim(1).clamp_min(MIN_SQUARED_NORM).sqrt()
 }
 
 /// Numbers of a tensor, on the host.

@@ -1,5 +1,8 @@
 //! Differentiable operations of face networks, with CPU kernels and backward passes of our own.
 //!
+//! They compute in the precision of their input, to which weights are brought; the kernels know
+//! `f32` alone.
+//!
 //! On the CPU ([`Flex`]) they are two to three times as fast as Burn's compositions; on every other
 //! device they fall back to Burn's operations and give the same values.
 
@@ -10,14 +13,15 @@ pub(crate) mod kernel;
 mod tests;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
+use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::activation::prelu as burn_prelu;
 use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d, unfold4d};
 use burn::tensor::ops::{ConvOptions, UnfoldOptions};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 
 pub(crate) use self::flex::Windows;
 use crate::backbone::l2_normalize;
+use crate::device::is_cpu;
 
 /// The operations, for Burn to route by device.
 #[backend_extension(Flex, Autodiff)]
@@ -80,7 +84,8 @@ pub(crate) fn conv2d(
     stride: usize,
     padding: [usize; 2],
 ) -> Tensor<4> {
-    if !is_flex(&input.device()) {
+    let weight = as_precise_as(&input, weight);
+    if !has_kernels(&input) {
         let options = ConvOptions::new([stride; 2], padding, [1; 2], 1);
         return burn_conv2d(input, weight, None, options);
     }
@@ -101,7 +106,8 @@ pub(crate) fn depthwise_conv2d(
     stride: usize,
     padding: [usize; 2],
 ) -> Tensor<4> {
-    if !is_flex(&input.device()) {
+    let weight = as_precise_as(&input, weight);
+    if !has_kernels(&input) {
         let channels = weight.dims()[0];
         let options = ConvOptions::new([stride; 2], padding, [1; 2], channels);
         return burn_conv2d(input, weight, None, options);
@@ -131,7 +137,8 @@ pub(crate) fn grouped_conv2d(
     if n_members == 1 && c_out == groups {
         return depthwise_conv2d(input, weight, stride, padding);
     }
-    if !is_flex(&input.device()) {
+    let weight = as_precise_as(&input, weight);
+    if !has_kernels(&input) {
         let options = ConvOptions::new([stride; 2], padding, [1; 2], groups);
         return burn_conv2d(input, weight, None, options);
     }
@@ -154,7 +161,8 @@ pub(crate) fn grouped_conv2d(
 ///   window, its columns, channels
 /// - output: `[batch, c_out, h_out, w_out]`
 pub(crate) fn local(input: Tensor<4>, weight: Tensor<3>, windows: Windows) -> Tensor<4> {
-    if !is_flex(&input.device()) {
+    let weight = as_precise_as(&input, weight);
+    if !has_kernels(&input) {
         return local_by_windows(input, weight, windows);
     }
     let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
@@ -188,7 +196,8 @@ fn local_by_windows(input: Tensor<4>, weight: Tensor<3>, windows: Windows) -> Te
 /// - slopes: `[channels]`
 /// - output: as the input
 pub(crate) fn prelu<const D: usize>(input: Tensor<D>, slopes: Tensor<1>) -> Tensor<D> {
-    if !is_flex(&input.device()) {
+    let slopes = as_precise_as(&input, slopes);
+    if !has_kernels(&input) {
         return burn_prelu(input, slopes);
     }
     Tensor::from_dispatch(Dispatch::net_prelu(input.into_dispatch(), slopes.into_dispatch()))
@@ -207,7 +216,7 @@ pub(crate) fn batch_norm<const D: usize>(
     beta: Tensor<1>,
     epsilon: f64,
 ) -> BatchNormOutput<D> {
-    if !is_flex(&input.device()) {
+    if !has_kernels(&input) {
         let result = batch_norm_train(input, gamma, beta, epsilon);
         let (output, mean, variance) = (result.output, result.mean, result.variance);
         return BatchNormOutput { output, mean, variance };
@@ -233,7 +242,7 @@ pub(crate) fn batch_norm<const D: usize>(
 /// - centers: `[n_centers, dim]`, of any length
 /// - output: `[batch, n_centers]`
 pub(crate) fn cosine(features: Tensor<2>, centers: Tensor<2>) -> Tensor<2> {
-    if !is_flex(&features.device()) {
+    if !is_cpu(&features.device()) {
         return l2_normalize(features).matmul(l2_normalize(centers).transpose());
     }
     let (features, centers) = (features.into_dispatch(), centers.into_dispatch());
@@ -247,7 +256,7 @@ pub(crate) fn cosine(features: Tensor<2>, centers: Tensor<2>) -> Tensor<2> {
 /// - tensor, gradient: alike
 /// - output: `[1]`
 pub(crate) fn carry<const D: usize>(tensor: Tensor<D>, gradient: Tensor<D>) -> Tensor<1> {
-    if !is_flex(&tensor.device()) {
+    if !is_cpu(&tensor.device()) {
         let product = (tensor * gradient).sum();
         return product.clone() - product.detach();
     }
@@ -255,7 +264,21 @@ pub(crate) fn carry<const D: usize>(tensor: Tensor<D>, gradient: Tensor<D>) -> T
     Tensor::from_dispatch(Dispatch::net_carry(tensor, gradient))
 }
 
-/// Whether tensors of this device lie in plain memory, where the kernels reach them.
-fn is_flex(device: &Device) -> bool {
-    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
+/// A weight in the precision of what it meets; its gradient comes back in its own.
+pub(crate) fn as_precise_as<const I: usize, const D: usize>(
+    input: &Tensor<I>,
+    weight: Tensor<D>,
+) -> Tensor<D> {
+    let precision = input.dtype();
+    if weight.dtype() == precision { weight } else { weight.cast(precision) }
+}
+
+/// A tensor in single precision, where digits are lost otherwise: in sums, and in what is divided by.
+pub(crate) fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    if tensor.dtype() == DType::F32 { tensor } else { tensor.cast(DType::F32) }
+}
+
+/// Whether there are kernels for a tensor.
+fn has_kernels<const D: usize>(tensor: &Tensor<D>) -> bool {
+    is_cpu(&tensor.device()) && tensor.dtype() == DType::F32
 }

@@ -6,12 +6,13 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::{
-    Windows, batch_norm, carry, conv2d, cosine, depthwise_conv2d, grouped_conv2d, is_flex, local,
+    Windows, batch_norm, carry, conv2d, cosine, depthwise_conv2d, grouped_conv2d, local,
     local_by_windows, prelu,
 };
 use crate::backbone::WeightSource;
 use crate::backbone::l2_normalize;
 use crate::backbone::layer::host;
+use crate::device::is_cpu;
 
 fn device() -> Device {
     Device::flex().autodiff()
@@ -181,7 +182,7 @@ fn a_frozen_input_or_weight_gets_no_gradient_and_harms_none() {
 
 #[test]
 fn the_kernels_run_on_the_cpu_with_and_without_derivatives() {
-    assert!(is_flex(&Device::flex()) && is_flex(&device()));
+    assert!(is_cpu(&Device::flex()) && is_cpu(&device()));
     let (input, weight) = (random([1, 3, 5, 5], 1), random([4, 3, 3, 3], 2));
     let plain = conv2d(input.clone().inner(), weight.clone().inner(), 1, [1, 1]);
     assert_eq!(host(plain), host(conv2d(input, weight, 1, [1, 1])));

@@ -9,10 +9,14 @@ use burn::optim::ModuleOptimizer;
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::average::Average;
+use super::learner::Model;
 use super::metrics::Record;
+use super::precision::LossScale;
 use super::recipe::{InvalidRecipe, Recipe};
+use super::whole_file::{failed, sha256, sync_folder, write_atomically, write_synced};
+use crate::backbone::Backbone;
 use crate::loss::LossState;
 
 /// Checkpoints kept: the newest, and one to fall back on.
@@ -21,7 +25,7 @@ const N_KEPT: usize = 2;
 /// The folder that a run leaves its files in.
 ///
 /// ```text
-/// recipe.toml  metrics.jsonl  checkpoints/00000120/{model,optimizer}.bpk, loss.bin, state.json
+/// recipe.toml  metrics.jsonl  checkpoints/00000120/{model,optimizer,average}.bpk, loss.bin, state.json
 /// ```
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -51,6 +55,24 @@ struct State {
     model_sha256: String,
     optimizer_sha256: String,
     loss_sha256: String,
+    /// None where the recipe asks for no average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    average_sha256: Option<String>,
+    /// None where the recipe's precision needs no scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loss_scale: Option<LossScale>,
+}
+
+/// What a run is at one moment, for a checkpoint.
+pub(super) struct Snapshot<'a> {
+    pub(super) position: &'a Position,
+    pub(super) data_digest: &'a str,
+    pub(super) model: Model,
+    pub(super) optimizer: &'a ModuleOptimizer,
+    /// The network of averaged weights, where the recipe asks for one.
+    pub(super) average: Option<&'a Backbone>,
+    pub(super) loss: &'a LossState,
+    pub(super) loss_scale: Option<LossScale>,
 }
 
 /// What a checkpoint holds.
@@ -61,7 +83,9 @@ pub struct Checkpoint {
     pub data_digest: String,
     model: ModuleRecord,
     optimizer: Bytes,
+    average: Option<ModuleRecord>,
     loss: LossState,
+    pub(super) loss_scale: Option<LossScale>,
 }
 
 /// Why a run's folder cannot be used.
@@ -221,15 +245,8 @@ impl RunFolder {
     ///
     /// It is written beside its place, flushed to the disk and renamed: a kill at any moment leaves the
     /// one before.
-    pub(crate) fn save<M: Module>(
-        &self,
-        position: &Position,
-        data_digest: &str,
-        model: &M,
-        optimizer: &ModuleOptimizer,
-        loss: &[u8],
-    ) -> Result<(), CheckpointError> {
-        let name = format!("{:08}", position.step);
+    pub(super) fn save(&self, snapshot: Snapshot<'_>) -> Result<(), CheckpointError> {
+        let name = format!("{:08}", snapshot.position.step);
         let place = self.file("checkpoints").join(&name);
         let draft = self.file("checkpoints").join(format!("{name}.tmp"));
         if draft.exists() {
@@ -239,19 +256,27 @@ impl RunFolder {
         let encoded = |record: Result<Bytes, RecordError>| {
             record.map_err(io::Error::other).map_err(failed("encode", &draft))
         };
-        let model = encoded(model.clone().into_record().into_bytes())?;
-        let optimizer = encoded(optimizer.into_bytes())?;
+        let model = encoded(snapshot.model.into_record().into_bytes())?;
+        let optimizer = encoded(snapshot.optimizer.into_bytes())?;
+        let average = snapshot.average.map(|it| encoded(it.clone().into_record().into_bytes()));
+        let average = average.transpose()?;
+        let loss = snapshot.loss.to_bytes();
         let state = State {
-            position: position.clone(),
-            data_digest: data_digest.to_owned(),
+            position: snapshot.position.clone(),
+            data_digest: snapshot.data_digest.to_owned(),
             model_sha256: sha256(&model),
             optimizer_sha256: sha256(&optimizer),
-            loss_sha256: sha256(loss),
+            loss_sha256: sha256(&loss),
+            average_sha256: average.as_ref().map(|bytes| sha256(bytes)),
+            loss_scale: snapshot.loss_scale,
         };
         let state = serde_json::to_vec_pretty(&state).map_err(io::Error::other);
         write_synced(&draft.join("model.bpk"), &model)?;
         write_synced(&draft.join("optimizer.bpk"), &optimizer)?;
-        write_synced(&draft.join("loss.bin"), loss)?;
+        if let Some(average) = average {
+            write_synced(&draft.join("average.bpk"), &average)?;
+        }
+        write_synced(&draft.join("loss.bin"), &loss)?;
         write_synced(&draft.join("state.json"), &state.map_err(failed("encode", &draft))?)?;
         if place.exists() {
             fs::remove_dir_all(&place).map_err(failed("remove", &place))?;
@@ -284,8 +309,13 @@ impl RunFolder {
             let damaged = || CheckpointError::Damaged { path: place.join(name) };
             is_whole.then_some(bytes).ok_or_else(damaged)
         };
-        let model = Bytes::from_bytes_vec(checked("model.bpk", &state.model_sha256)?);
-        let model = ModuleRecord::from_bytes(model).map_err(mismatch(&place))?;
+        let record = |name: &str, expected: &str| {
+            let bytes = Bytes::from_bytes_vec(checked(name, expected)?);
+            ModuleRecord::from_bytes(bytes).map_err(mismatch(&place))
+        };
+        let model = record("model.bpk", &state.model_sha256)?;
+        let average = state.average_sha256.as_ref();
+        let average = average.map(|it| record("average.bpk", it)).transpose()?;
         let loss = LossState::from_bytes(&checked("loss.bin", &state.loss_sha256)?)
             .map_err(mismatch(&place))?;
         Ok(Some(Checkpoint {
@@ -293,7 +323,9 @@ impl RunFolder {
             data_digest: state.data_digest,
             model,
             optimizer: Bytes::from_bytes_vec(checked("optimizer.bpk", &state.optimizer_sha256)?),
+            average,
             loss,
+            loss_scale: state.loss_scale,
         }))
     }
 
@@ -313,51 +345,27 @@ impl RunFolder {
 }
 
 impl Checkpoint {
-    /// Puts the weights and the state of the optimizer back, and returns that of the loss.
-    pub(crate) fn restore<M: Module>(
+    /// Puts the weights, their average and the state of the optimizer back, and returns that of the loss.
+    pub(super) fn restore(
         self,
-        model: M,
+        model: Model,
         optimizer: ModuleOptimizer,
+        average: Option<&mut Average>,
         folder: &RunFolder,
-    ) -> Result<(M, ModuleOptimizer, LossState), CheckpointError> {
-        let model = model.try_load_record(self.model).map_err(mismatch(folder.path()))?;
-        let optimizer = optimizer.from_bytes(self.optimizer).map_err(mismatch(folder.path()))?;
+    ) -> Result<(Model, ModuleOptimizer, LossState), CheckpointError> {
+        let path = folder.path();
+        if let Some(average) = average {
+            let none = "it has no averaged weights, for which the recipe asks ([ema])";
+            let record = self.average.ok_or(none).map_err(mismatch(path))?;
+            average.network =
+                average.network.clone().try_load_record(record).map_err(mismatch(path))?;
+        }
+        let model = model.try_load_record(self.model).map_err(mismatch(path))?;
+        let optimizer = optimizer.from_bytes(self.optimizer).map_err(mismatch(path))?;
         Ok((model, optimizer, self.loss))
     }
 }
 
 fn mismatch<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> CheckpointError {
     move |error| CheckpointError::Mismatch { path: path.to_owned(), reason: error.to_string() }
-}
-
-fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CheckpointError {
-    move |source| CheckpointError::Io { action, path: path.to_owned(), source }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(failed("write", path))
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".tmp");
-    let draft = PathBuf::from(draft);
-    write_synced(&draft, bytes)?;
-    fs::rename(&draft, path).map_err(failed("rename", &draft))?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes a rename survive a loss of power.
-fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
-    let folder = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))
 }

@@ -3,6 +3,7 @@
 use verisim_core::InvalidHead;
 
 use super::checkpoint::CheckpointError;
+use super::precision::UnsupportedPrecision;
 use super::recipe::InvalidRecipe;
 use super::validation::EmbedError;
 use crate::backbone::InvalidBackbone;
@@ -17,6 +18,9 @@ pub enum TrainError {
     /// The recipe is out of range.
     #[error(transparent)]
     Recipe(#[from] InvalidRecipe),
+    /// The device does not compute in the precision of the recipe.
+    #[error(transparent)]
+    Precision(#[from] UnsupportedPrecision),
     /// The network is out of range.
     #[error("backbone.{0}")]
     Backbone(#[from] InvalidBackbone),

@@ -12,15 +12,19 @@ pub struct StepRecord {
     pub epoch: usize,
     /// Step of the whole run, from 0.
     pub step: usize,
-    /// Loss of the batch.
+    /// Mean loss of its batches.
     pub loss: f64,
     /// Learning rate.
     pub lr: f64,
-    /// Length of the gradient before clipping.
+    /// Length of the mean gradient before clipping.
     pub gradient_norm: f64,
-    /// Pairs or triplets that still pull, of a loss that has them.
+    /// Pairs or triplets of its batches that still pull, of a loss that has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_active: Option<usize>,
+    /// Whether the gradient overflowed in half precision, so that no weight was moved; the length of the
+    /// gradient is then noted as 0.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
 }
 
 /// One pass over the training chips.

@@ -1,4 +1,4 @@
-//! Optimizers of recipes, and clipping by the length of the whole gradient.
+//! Optimizers of recipes, and the length of the whole gradient.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::optim::decay::WeightDecayConfig;
@@ -48,6 +48,11 @@ fn momentum() -> f64 {
     0.9
 }
 
+/// What keeps the division of `AdamW` finite: PyTorch's.
+pub(super) const ADAMW_EPSILON: f32 = 1e-8;
+/// What keeps the division of `AdaGrad` finite: Burn's.
+pub(super) const ADAGRAD_EPSILON: f32 = 1e-5;
+
 /// Parameters of these names are added or scale one channel: nothing is weighed by them.
 const NOT_DECAYED: [&str; 6] = ["gamma", "beta", "slopes", "bias", "positions", "mask_token"];
 
@@ -91,12 +96,12 @@ impl OptimizerConfig {
                 decayed.init().with_group(not_decayed(), plain.build(), None)
             }
             Self::AdamW { weight_decay, .. } => {
-                let plain = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.0);
+                let plain = AdamWConfig::new().with_epsilon(ADAMW_EPSILON).with_weight_decay(0.0);
                 let decayed = plain.clone().with_weight_decay(weight_decay as f32);
                 decayed.init().with_group(not_decayed(), plain.build(), None)
             }
             Self::AdaGrad { weight_decay, .. } => {
-                let plain = AdaGradConfig::new();
+                let plain = AdaGradConfig::new().with_epsilon(ADAGRAD_EPSILON);
                 let decay = WeightDecayConfig::new(weight_decay as f32);
                 let decayed = plain.clone().with_weight_decay(Some(decay));
                 decayed.init().with_group(not_decayed(), plain.build(), None)
@@ -105,8 +110,8 @@ impl OptimizerConfig {
     }
 }
 
-/// Length of the gradient of all parameters together.
-pub(crate) fn gradient_norm<M: Module>(module: &M, gradients: &GradientsParams) -> f64 {
+/// Square of the length of the gradient of all parameters together.
+pub(crate) fn squared_norm<M: Module>(module: &M, gradients: &GradientsParams) -> f64 {
     struct SquaredNorm<'a> {
         gradients: &'a GradientsParams,
         sum: f64,
@@ -120,15 +125,14 @@ pub(crate) fn gradient_norm<M: Module>(module: &M, gradients: &GradientsParams) 
     }
     let mut visitor = SquaredNorm { gradients, sum: 0.0 };
     module.visit(&mut visitor);
-    visitor.sum.sqrt()
+    visitor.sum
 }
 
-/// Shortens the gradient of all parameters together to at most `max_norm`, keeping its direction.
-pub(crate) fn clip<M: Module>(
+/// The gradient of all parameters, so many times as long.
+pub(crate) fn scaled<M: Module>(
     module: &M,
     mut gradients: GradientsParams,
-    norm: f64,
-    max_norm: f64,
+    factor: f64,
 ) -> GradientsParams {
     struct Scaler<'a> {
         gradients: &'a mut GradientsParams,
@@ -141,9 +145,6 @@ pub(crate) fn clip<M: Module>(
             }
         }
     }
-    // A gradient that is not finite cannot be shortened: the guard speaks up about it.
-    if norm > max_norm && norm.is_finite() {
-        module.visit(&mut Scaler { gradients: &mut gradients, factor: max_norm / norm });
-    }
+    module.visit(&mut Scaler { gradients: &mut gradients, factor });
     gradients
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::average::EmaConfig;
 use super::head::HeadConfig;
 use super::input::InputConfig;
 use super::optimizer::OptimizerConfig;
+use super::precision::Precision;
 use super::schedule::ScheduleConfig;
 use crate::backbone::{BackboneConfig, WeightSource};
 use crate::data::{AugmentConfig, SplitConfig};
@@ -26,6 +28,15 @@ pub struct Recipe {
     pub seed: u64,
     /// Passes over the training chips.
     pub epochs: usize,
+    /// Batches whose gradients are averaged for one step; the last step of an epoch takes what is left.
+    ///
+    /// Everything that counts steps counts those of the optimizer. Normalizations and losses see one
+    /// batch at a time.
+    #[serde(default = "one_batch")]
+    pub accumulate: usize,
+    /// What the network computes in while training; weights and the loss are always of single precision.
+    #[serde(default)]
+    pub precision: Precision,
     /// Gradients longer than this are shortened to it; 0 leaves them alone.
     #[serde(default)]
     pub clip_norm: f64,
@@ -53,12 +64,19 @@ pub struct Recipe {
     /// How chips are changed.
     #[serde(default)]
     pub augment: AugmentConfig,
+    /// Averaged weights, which are validated and saved in place of the trained ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<EmaConfig>,
     /// What is learned over the distances of two embeddings, once the network is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<HeadConfig>,
 }
 
 fn one() -> u64 {
+    1
+}
+
+fn one_batch() -> usize {
     1
 }
 
@@ -120,8 +138,10 @@ impl Recipe {
             found,
             expected: expected.to_owned(),
         };
-        if self.epochs == 0 {
-            return Err(invalid("epochs", "0".to_owned(), "1 or more"));
+        for (parameter, n) in [("epochs", self.epochs), ("accumulate", self.accumulate)] {
+            if n == 0 {
+                return Err(invalid(parameter, "0".to_owned(), "1 or more"));
+            }
         }
         if !(0.0..f64::INFINITY).contains(&self.clip_norm) {
             return Err(invalid("clip_norm", self.clip_norm.to_string(), "0 or more"));
@@ -129,9 +149,16 @@ impl Recipe {
         if let Some((parameter, found, expected)) = self.input.problem() {
             return Err(invalid(parameter, found, expected));
         }
+        let is_half = self.precision != Precision::Float32;
+        if is_half && matches!(self.backbone, BackboneConfig::Gradients(_)) {
+            let found = format!("{:?}", self.precision.name());
+            let expected = "\"float32\" for a backbone of kind \"gradients\"";
+            return Err(invalid("precision", found, expected));
+        }
         self.sampler.check().map_err(|error| invalid_text(&error.to_string()))?;
         let head = self.head.as_ref().and_then(HeadConfig::problem);
-        let problems = [self.optimizer.problem(), self.schedule.problem(), head];
+        let ema = self.ema.and_then(EmaConfig::problem);
+        let problems = [self.optimizer.problem(), self.schedule.problem(), ema, head];
         if let Some((parameter, found, expected)) = problems.into_iter().flatten().next() {
             return Err(invalid(parameter, found, expected));
         }

@@ -1,6 +1,7 @@
 //! Whole runs on a handful of drawn patterns: they learn, repeat, resume and speak up.
 
 mod head;
+mod scale;
 
 use std::sync::Arc;
 
@@ -128,7 +129,7 @@ fn weights(trained: &Trained) -> Vec<u8> {
 }
 
 /// The parameters whose names end so.
-fn parameters(backbone: &Backbone, name: &str) -> Vec<f32> {
+pub(super) fn parameters(backbone: &Backbone, name: &str) -> Vec<f32> {
     struct Named<'a>(&'a str, Vec<String>, Vec<f32>);
     impl ModuleVisitor for Named<'_> {
         fn enter_module(&mut self, name: &str, _: &str) {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use verisim_core::measure::Comparison;
 use verisim_core::{Embedding, Head};
@@ -13,16 +13,15 @@ use super::checkpoint::{Checkpoint, CheckpointError, Position, RunFolder};
 use super::error::TrainError;
 use super::guard::{self, Guard, Warning};
 use super::head::{self, HeadConfig, TrainedHead};
+use super::learner::{Examples, Learner, Model};
 use super::metrics::{EpochRecord, Record, StepRecord};
 use super::movement::relative_change;
-use super::optimizer::{clip, gradient_norm};
 use super::recipe::Recipe;
 use super::spread::SpreadRecord;
 use super::validation::{ValidationFigures, compare_all, embed_chips, measure};
-use crate::backbone::{Backbone, Dropout, WeightSource};
+use crate::backbone::{Backbone, WeightSource};
 use crate::data::batch::{Batch, BatchPlan, read_ahead};
-use crate::data::{ChipSource, Split, chips_of};
-use crate::loss::{Loss, LossState};
+use crate::data::{ChipSource, Split, UnreadableChip, chips_of};
 use crate::pretrained;
 use crate::random::derive_seed;
 use crate::sampler::parents_of;
@@ -48,18 +47,8 @@ pub struct Trainer {
     /// Positions of the training chips in the source, and the class of each.
     chips: Vec<usize>,
     classes: Vec<u64>,
-    model: Model,
-    optimizer: ModuleOptimizer,
-    /// What the loss remembers.
-    memory: LossState,
+    learner: Learner,
     position: Position,
-}
-
-/// What is optimized: the network, and the loss's own parameters.
-#[derive(Module, Debug)]
-struct Model {
-    backbone: Backbone,
-    loss: Loss,
 }
 
 /// A network after training, and what it makes of unseen identities.
@@ -103,6 +92,7 @@ impl Trainer {
             let [found, expected] = sizes.map(|size| size.to_string());
             return Err(TrainError::WrongSize { found, expected });
         }
+        recipe.precision.check(device)?;
         let device = device.clone().autodiff();
         let seed = |stream: Stream| derive_seed(recipe.seed, stream as u64);
         let split = Split::new(source.labels(), &recipe.split, seed(Stream::Split))?;
@@ -119,20 +109,9 @@ impl Trainer {
         let dim = recipe.backbone.embedding_dim();
         let model =
             Model { backbone, loss: recipe.loss.init(split.train.len(), dim, &mut weights)? };
-        let optimizer = recipe.optimizer.init();
-        let (memory, position) = (LossState::default(), Position::default());
-        Ok(Self {
-            recipe,
-            source,
-            device,
-            split,
-            chips,
-            classes,
-            model,
-            optimizer,
-            memory,
-            position,
-        })
+        let learner = Learner::new(model, &recipe, &device);
+        let position = Position::default();
+        Ok(Self { recipe, source, device, split, chips, classes, learner, position })
     }
 
     /// Goes on from a checkpoint.
@@ -151,9 +130,18 @@ impl Trainer {
             return Err(TrainError::OtherData { found, expected });
         }
         self.position = checkpoint.position.clone();
-        (self.model, self.optimizer, self.memory) =
-            checkpoint.restore(self.model, self.optimizer, folder)?;
+        self.learner = self.learner.restore(checkpoint, folder)?;
         Ok(self)
+    }
+
+    /// Shares each batch out to devices, the first of which is the one that this was made for.
+    ///
+    /// The network is copied to the others for every batch, and their gradients are added on the first;
+    /// the loss sees the whole batch. Normalizations see the part of their device.
+    #[must_use]
+    pub fn with_devices(mut self, devices: &[Device]) -> Self {
+        self.learner.spread(devices);
+        self
     }
 
     /// Which identities are trained on, and which are not.
@@ -161,9 +149,9 @@ impl Trainer {
         &self.split
     }
 
-    /// The network as it is now.
+    /// The network as it is now: of averaged weights, where the recipe asks for them.
     pub fn backbone(&self) -> &Backbone {
-        &self.model.backbone
+        self.learner.network()
     }
 
     /// Positions of the training chips in the source.
@@ -178,7 +166,7 @@ impl Trainer {
 
     /// Number of parameters of the network.
     pub fn n_parameters(&self) -> usize {
-        self.model.backbone.num_params()
+        self.learner.model.backbone.num_params()
     }
 
     /// Trains to the end of the recipe.
@@ -205,21 +193,16 @@ impl Trainer {
         }
         let mut guard = Guard::default();
         while self.position.epoch < self.recipe.epochs {
-            let before = self.model.backbone.clone();
-            self.run_epoch(folder, &data_digest, &mut guard, observer)?;
-            guard::check_movement(relative_change(&before, &self.model.backbone))
+            let before = self.learner.model.backbone.clone();
+            let mean_loss = self.run_epoch(folder, &data_digest, &mut guard, observer)?;
+            guard::check_movement(relative_change(&before, &self.learner.model.backbone))
                 .inspect(|warning| observer.on_warning(warning));
             let validation = self.validate()?;
             validation
                 .as_ref()
                 .and_then(|figures| guard::check_spread(figures.mean_non_mated))
                 .inspect(|warning| observer.on_warning(warning));
-            let n_steps = self.position.step_in_epoch.max(1) as f64;
-            let record = EpochRecord {
-                epoch: self.position.epoch,
-                mean_loss: self.position.loss_sum / n_steps,
-                validation,
-            };
+            let record = EpochRecord { epoch: self.position.epoch, mean_loss, validation };
             observer.on_epoch(&record);
             let (epoch, step) = (self.position.epoch + 1, self.position.step);
             self.position = Position { epoch, step, ..Position::default() };
@@ -246,34 +229,38 @@ impl Trainer {
             let comparisons = compare_all(&embeddings, &labels, |a, b| head.log_odds(a, b));
             TrainedHead { head, comparisons }
         });
-        Ok(Trained { backbone: self.model.backbone, validation, comparisons, head })
+        let backbone = self.learner.network().clone();
+        Ok(Trained { backbone, validation, comparisons, head })
     }
 
     fn train_head(&self, config: &HeadConfig) -> Result<Head, TrainError> {
-        let (backbone, source) = (&self.model.backbone, self.source.as_ref());
+        let (backbone, source) = (self.learner.network(), self.source.as_ref());
         let embed = |chips: &[usize]| embed_chips(backbone, source, chips, &self.device);
         head::train(config, &self.chips, &self.classes, embed, self.seed(Stream::Head))
     }
 
+    /// Goes through the batches of an epoch, and returns their mean loss.
     fn run_epoch(
         &mut self,
         folder: Option<&RunFolder>,
         data_digest: &str,
         guard: &mut Guard,
         observer: &mut dyn Observer,
-    ) -> Result<(), TrainError> {
+    ) -> Result<f64, TrainError> {
         let plans = self.plans();
-        let n_steps = plans.len();
-        let remaining = plans.into_iter().skip(self.position.step_in_epoch).collect();
+        let (n_batches, of_step) = (plans.len(), self.recipe.accumulate);
+        let n_steps = n_batches.div_ceil(of_step);
+        let n_done = self.position.step_in_epoch * of_step;
+        let remaining = plans.into_iter().skip(n_done).collect();
         let batches = read_ahead(Arc::clone(&self.source), self.recipe.augment.clone(), remaining);
         while self.position.step_in_epoch < n_steps {
-            let batch = batches.recv().map_err(|_| TrainError::NoBatch)??;
-            let record = self.step(batch, n_steps)?;
+            let n = of_step.min(n_batches - self.position.step_in_epoch * of_step);
+            let record = self.step(&batches, n, n_steps)?;
             guard.after_step(record.n_active).inspect(|warning| observer.on_warning(warning));
             observer.on_step(&record, n_steps);
             self.position.step += 1;
             self.position.step_in_epoch += 1;
-            self.position.loss_sum += record.loss;
+            self.position.loss_sum += record.loss * n as f64;
             let Some(folder) = folder else { continue };
             folder.append(&Record::Step(record))?;
             let every = self.recipe.checkpoint_steps;
@@ -281,7 +268,7 @@ impl Trainer {
                 self.save(folder, data_digest)?;
             }
         }
-        Ok(())
+        Ok(self.position.loss_sum / n_batches.max(1) as f64)
     }
 
     /// The batches of the current epoch.
@@ -306,32 +293,44 @@ impl Trainer {
         self.recipe.sampler.epoch_under(&self.classes, &parent_of, seed, epoch)
     }
 
-    fn step(&mut self, batch: Batch, n_steps: usize) -> Result<StepRecord, TrainError> {
+    /// One optimizer step, by the mean gradient of the next `n` batches.
+    fn step(
+        &mut self,
+        batches: &Receiver<Result<Batch, UnreadableChip>>,
+        n: usize,
+        n_steps: usize,
+    ) -> Result<StepRecord, TrainError> {
         let Position { epoch, step_in_epoch, step, .. } = self.position;
         let progress = epoch as f64 + (step_in_epoch + 1) as f64 / n_steps as f64;
         let share = self.recipe.schedule.share(progress, self.recipe.epochs as f64);
         let lr = self.recipe.optimizer.lr() * share;
+        for index in 0..n {
+            let batch = batches.recv().map_err(|_| TrainError::NoBatch)??;
+            let examples = self.examples(batch, index);
+            let loss = self.learner.add(examples, 1.0 / n as f64);
+            if !loss.is_finite() {
+                let lr = self.recipe.optimizer.lr();
+                return Err(TrainError::LossNotFinite { loss, step, lr });
+            }
+        }
+        let found = self.learner.step(step, lr);
+        let (loss, gradient_norm, n_active) = (found.loss, found.gradient_norm, found.n_active);
+        let skipped = found.is_skipped;
+        Ok(StepRecord { epoch, step, loss, lr, gradient_norm, n_active, skipped })
+    }
 
+    /// A batch as the network takes it, with the seeds of this place in the step.
+    fn examples(&self, batch: Batch, index: usize) -> Examples {
         let size = self.recipe.input.size();
         let shape = [batch.labels.len(), size.channels, size.height, size.width];
         let images = Tensor::from_data(TensorData::new(batch.pixels, shape), &self.device);
-        let classes: Vec<u64> = batch.labels.iter().map(|label| self.class(*label)).collect();
-        let seed = derive_seed(self.seed(Stream::Dropout), step as u64);
-        let features = self.model.backbone.forward(images, &mut Dropout::from_seed(seed));
-        let seed = derive_seed(self.seed(Stream::Loss), step as u64);
-        let value = self.model.loss.forward(features, &classes, &mut self.memory, seed);
-        let loss = f64::from(value.loss.clone().into_scalar::<f32>());
-        if !loss.is_finite() {
-            return Err(TrainError::LossNotFinite { loss, step, lr: self.recipe.optimizer.lr() });
-        }
-        let gradients = GradientsParams::from_grads(value.loss.backward(), &self.model);
-        let gradient_norm = gradient_norm(&self.model, &gradients);
-        let gradients = match self.recipe.clip_norm {
-            0.0 => gradients,
-            max_norm => clip(&self.model, gradients, gradient_norm, max_norm),
+        let classes = batch.labels.iter().map(|label| self.class(*label)).collect();
+        let seed = |stream| {
+            let of_step = derive_seed(self.seed(stream), self.position.step as u64);
+            if index == 0 { of_step } else { derive_seed(of_step, index as u64) }
         };
-        self.model = self.optimizer.step(lr, self.model.clone(), gradients);
-        Ok(StepRecord { epoch, step, loss, lr, gradient_norm, n_active: value.n_active })
+        let seeds = [Stream::Dropout, Stream::Loss].map(seed);
+        Examples { images, classes, dropout_seed: seeds[0], loss_seed: seeds[1] }
     }
 
     fn validate(&self) -> Result<Option<ValidationFigures>, TrainError> {
@@ -344,7 +343,7 @@ impl Trainer {
     fn unseen(&self) -> Result<(Vec<Embedding>, Vec<u64>), TrainError> {
         let chips = chips_of(&self.split.validation, self.source.labels());
         let labels = chips.iter().map(|&chip| self.source.labels()[chip]).collect();
-        let (backbone, source) = (&self.model.backbone, self.source.as_ref());
+        let (backbone, source) = (self.learner.network(), self.source.as_ref());
         Ok((embed_chips(backbone, source, &chips, &self.device)?, labels))
     }
 
@@ -353,7 +352,7 @@ impl Trainer {
         folder: Option<&RunFolder>,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
-        let (backbone, source) = (&self.model.backbone, self.source.as_ref());
+        let (backbone, source) = (self.learner.network(), self.source.as_ref());
         let step = self.position.step;
         let record = SpreadRecord::of(backbone, source, &self.split, &self.device, step)?;
         observer.on_spread(&record);
@@ -379,14 +378,7 @@ impl Trainer {
     }
 
     fn save(&self, folder: &RunFolder, data_digest: &str) -> Result<(), CheckpointError> {
-        let (model, state) = (self.synced(), self.memory.to_bytes());
-        folder.save(&self.position, data_digest, &model, &self.optimizer, &state)
-    }
-
-    /// The model with its running statistics up to date: Burn keeps the last update of each apart.
-    fn synced(&self) -> Model {
-        let _ = self.model.valid();
-        self.model.clone()
+        self.learner.save(folder, &self.position, data_digest)
     }
 
     fn class(&self, label: u64) -> u64 {

@@ -3,11 +3,14 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use verisim_learn::bench::{LossStep, TrainingStep};
+use verisim_learn::bench::{LossStep, TimedNetwork, TrainingStep};
+use verisim_learn::device::DeviceKind;
 use verisim_learn::loss::LossConfig;
+use verisim_learn::train::Precision;
 
 use super::Outcome;
 use super::bench_data::{DataBench, bench_data};
+use super::bench_partial_fc::{PartialFcBench, bench_partial_fc};
 use crate::memory::peak_mib;
 use crate::output::Printer;
 
@@ -15,10 +18,12 @@ use crate::output::Printer;
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Example:\n  verisim bench train --batch 32 --steps 10")]
 pub(crate) enum BenchCommand {
-    /// Training steps of IResNet-18 at 112x112: forward, backward and step
+    /// Training steps of a network at 112x112: forward, backward and step
     Train(TrainBench),
     /// A loss by itself: forward and backward on random features
     Loss(LossBench),
+    /// Very many identities: a step of their centers, all of them and a share
+    PartialFc(PartialFcBench),
     /// Pictures out of a RecordIO file: reading and decoding
     Data(DataBench),
 }
@@ -58,9 +63,67 @@ pub(crate) struct LossBench {
     json: bool,
 }
 
+/// A network whose steps are timed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum NetworkArg {
+    /// IResNet of 18 layers
+    #[value(name = "iresnet18")]
+    IResNet18,
+    /// IResNet of 50 layers
+    #[value(name = "iresnet50")]
+    IResNet50,
+    /// MobileFaceNet of the paper
+    #[value(name = "mobilefacenet")]
+    MobileFaceNet,
+}
+
+impl NetworkArg {
+    /// What is timed, and what it is called.
+    fn network(self) -> (TimedNetwork, &'static str) {
+        match self {
+            Self::IResNet18 => (TimedNetwork::IResNet18, "IResNet-18, 112x112"),
+            Self::IResNet50 => (TimedNetwork::IResNet50, "IResNet-50, 112x112"),
+            Self::MobileFaceNet => (TimedNetwork::MobileFaceNet, "MobileFaceNet, 112x112"),
+        }
+    }
+}
+
+/// What a network computes in.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum PrecisionArg {
+    /// Single precision
+    Float32,
+    /// Half precision with the range of single, on GPUs that have it
+    Bf16,
+    /// Half precision, on GPUs that have it
+    F16,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::Float32 => Self::Float32,
+            PrecisionArg::Bf16 => Self::Bf16,
+            PrecisionArg::F16 => Self::F16,
+        }
+    }
+}
+
 /// Sizes of the benchmark.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrainBench {
+    /// The network
+    #[arg(long, value_enum, default_value = "iresnet18")]
+    network: NetworkArg,
+
+    /// Where to compute: cpu, cuda or wgpu
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    device: DeviceKind,
+
+    /// What the network computes in
+    #[arg(long, value_enum, default_value = "float32")]
+    precision: PrecisionArg,
+
     /// Pictures of a batch
     #[arg(long, default_value_t = 32)]
     batch: usize,
@@ -77,6 +140,8 @@ pub(crate) struct TrainBench {
 #[derive(Serialize)]
 struct TrainBenchDto {
     network: &'static str,
+    device: String,
+    precision: &'static str,
     batch: usize,
     threads: usize,
     steps: usize,
@@ -116,12 +181,13 @@ pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result
     match command {
         BenchCommand::Train(args) => bench_train(args, printer),
         BenchCommand::Loss(args) => bench_loss(args, printer),
+        BenchCommand::PartialFc(args) => bench_partial_fc(args, printer),
         BenchCommand::Data(args) => bench_data(args, printer),
     }
 }
 
 /// Median seconds of the steps, and what the last one found.
-fn time(
+pub(super) fn time(
     steps: usize,
     printer: &Printer,
     mut run: impl FnMut() -> f32,
@@ -150,10 +216,15 @@ fn time(
 
 fn bench_train(args: &TrainBench, printer: &Printer) -> anyhow::Result<Outcome> {
     anyhow::ensure!(args.batch >= 2, "--batch is {}, but must be 2 or more", args.batch);
-    let mut training = TrainingStep::iresnet18(args.batch);
+    let (network, name) = args.network.network();
+    let precision = Precision::from(args.precision);
+    let device = args.device.open()?;
+    let mut training = TrainingStep::new(network, args.batch, &device, precision)?;
     let (seconds_per_step, _) = time(args.steps, printer, || training.run())?;
     let dto = TrainBenchDto {
-        network: "IResNet-18, 112x112",
+        network: name,
+        device: args.device.to_string(),
+        precision: precision.name(),
         batch: args.batch,
         threads: rayon::current_num_threads(),
         steps: args.steps,
@@ -166,8 +237,14 @@ fn bench_train(args: &TrainBench, printer: &Printer) -> anyhow::Result<Outcome> 
     } else {
         let memory = dto.peak_memory_mb.map(|mb| format!(", {mb:.0} MB")).unwrap_or_default();
         printer.data(format_args!(
-            "{}, batch {}, {} threads: {:.3} s a step, {:.1} images/s{memory}",
-            dto.network, dto.batch, dto.threads, seconds_per_step, dto.images_per_second
+            "{}, {}, {}, batch {}, {} threads: {:.3} s a step, {:.1} images/s{memory}",
+            dto.network,
+            dto.device,
+            dto.precision,
+            dto.batch,
+            dto.threads,
+            seconds_per_step,
+            dto.images_per_second
         ))?;
     }
     Ok(Outcome::Done)

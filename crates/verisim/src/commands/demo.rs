@@ -103,7 +103,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
         skip_unreadable: true,
     };
     let run = out.join("run");
-    let info = RunInfo::new(data, DeviceKind::Cpu);
+    let info = RunInfo::new(data, &DeviceKind::Cpu.into());
     let model = train::start(&plan.recipe, &info, &run, printer)?;
 
     printer.note("3/5  measuring on identities that were never trained on");

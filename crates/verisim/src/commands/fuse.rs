@@ -22,7 +22,7 @@ pub(crate) struct FuseArgs {
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     models: Vec<PathBuf>,
 
-    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .csv or .tsv file, to learn from
+    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .parquet, .csv or .tsv file, to learn from
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use verisim_learn::data::ChipSource;
-use verisim_learn::device::DeviceKind;
+use verisim_learn::device::DeviceNames;
 use verisim_learn::train::{Recipe, RunFolder, Trainer};
 
 use super::Outcome;
@@ -62,9 +62,9 @@ pub(crate) struct TrainArgs {
     #[arg(long, conflicts_with = "resume")]
     skip_unreadable: bool,
 
-    /// Where to compute: cpu, cuda or wgpu
+    /// Where to compute: cpu, cuda, wgpu, or several GPUs: wgpu:0,wgpu:1
     #[arg(long, default_value_t, value_name = "DEVICE")]
-    device: DeviceKind,
+    device: DeviceNames,
 }
 
 /// What the command line changes in a recipe.
@@ -100,7 +100,7 @@ impl Overrides {
 /// Runs the command.
 pub(crate) fn train(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.resume {
-        resume(path, args.device, printer)?;
+        resume(path, &args.device, printer)?;
         return Ok(Outcome::Done);
     }
     let (Some(recipe), Some(data), Some(out)) = (&args.recipe, &args.data, &args.out) else {
@@ -118,7 +118,7 @@ pub(crate) fn train(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Outco
         exclude_folds: args.exclude_folds.clone(),
         skip_unreadable: args.skip_unreadable,
     };
-    start(&recipe, &RunInfo::new(data, args.device), out, printer)?;
+    start(&recipe, &RunInfo::new(data, &args.device), out, printer)?;
     Ok(Outcome::Done)
 }
 
@@ -142,9 +142,10 @@ pub(crate) fn start(
     out: &Path,
     printer: &Printer,
 ) -> anyhow::Result<PathBuf> {
-    let device = info.device()?.open()?;
+    let devices = info.devices()?.open()?;
     let source = info.data.load(recipe.input, printer)?;
-    let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &device)?;
+    let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &devices[0])?;
+    let trainer = trainer.with_devices(&devices);
     // Nothing is written before everything that can be wrong was looked at.
     let folder = RunFolder::create(out, recipe)?;
     info.write(&folder)?;
@@ -152,20 +153,22 @@ pub(crate) fn start(
     run(trainer, recipe, info, &source, &folder, printer)
 }
 
-fn resume(path: &Path, device: DeviceKind, printer: &Printer) -> anyhow::Result<()> {
+fn resume(path: &Path, device: &DeviceNames, printer: &Printer) -> anyhow::Result<()> {
     let (folder, recipe) = RunFolder::open(path)?;
     let info = RunInfo::read(&folder)?.with_device(device);
     let source = info.data.load(recipe.input, printer)?;
-    let device = info.device()?.open()?;
+    let devices = info.devices()?.open()?;
+    let device = &devices[0];
     let trainer = if let Some(checkpoint) = folder.newest()? {
         printer.note(format_args!("resuming at step {}", checkpoint.position.step));
         // The checkpoint has all weights: those that the run began with may be gone.
         let begun = Recipe { weights: None, ..recipe.clone() };
-        Trainer::new(begun, Arc::clone(&source), &device)?.resume(checkpoint, &folder)?
+        Trainer::new(begun, Arc::clone(&source), device)?.resume(checkpoint, &folder)?
     } else {
         printer.note("there is no checkpoint yet: starting again");
-        Trainer::new(recipe.clone(), Arc::clone(&source), &device)?
+        Trainer::new(recipe.clone(), Arc::clone(&source), device)?
     };
+    let trainer = trainer.with_devices(&devices);
     run(trainer, &recipe, &info, &source, &folder, printer)?;
     Ok(())
 }

@@ -18,7 +18,8 @@ const NEWEST: f64 = 0.1;
 /// Watches a run for its user.
 pub(crate) struct RunObserver {
     n_epochs: usize,
-    batch_size: usize,
+    /// Pictures of a step.
+    n_images: usize,
     log: File,
     printer: Printer,
     bar: ProgressBar,
@@ -46,7 +47,7 @@ impl RunObserver {
         };
         Ok(Self {
             n_epochs: recipe.epochs,
-            batch_size: recipe.sampler.batch_size(),
+            n_images: recipe.sampler.batch_size() * recipe.accumulate,
             log,
             printer: printer.clone(),
             bar,
@@ -94,7 +95,7 @@ impl Observer for RunObserver {
             self.n_epochs * n_steps,
             record.loss,
             record.lr,
-            self.batch_size as f64 / smoothed,
+            self.n_images as f64 / smoothed,
         );
         self.log(&line);
         self.bar.set_message(line);

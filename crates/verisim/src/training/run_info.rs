@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use verisim_learn::data::Split;
-use verisim_learn::device::DeviceKind;
+use verisim_learn::device::DeviceNames;
 use verisim_learn::train::RunFolder;
 
 use super::data::TrainingData;
@@ -21,7 +21,7 @@ pub(crate) struct RunInfo {
 }
 
 impl RunInfo {
-    pub(crate) fn new(data: TrainingData, device: DeviceKind) -> Self {
+    pub(crate) fn new(data: TrainingData, device: &DeviceNames) -> Self {
         Self {
             data,
             device: device.to_string(),
@@ -31,12 +31,13 @@ impl RunInfo {
     }
 
     /// The same run on another device.
-    pub(crate) fn with_device(mut self, device: DeviceKind) -> Self {
+    pub(crate) fn with_device(mut self, device: &DeviceNames) -> Self {
         self.device = device.to_string();
         self
     }
 
-    pub(crate) fn device(&self) -> anyhow::Result<DeviceKind> {
+    /// The devices; the first is where the model lies.
+    pub(crate) fn devices(&self) -> anyhow::Result<DeviceNames> {
         Ok(self.device.parse()?)
     }
 
