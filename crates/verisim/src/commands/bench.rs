@@ -66,10 +66,10 @@ pub(crate) struct LossBench {
 /// A network whose steps are timed.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum NetworkArg {
-    /// IResNet of 18 layers
+    /// 18 layers of residual blocks, as ArcFace uses them
     #[value(name = "iresnet18")]
     IResNet18,
-    /// IResNet of 50 layers
+    /// 50 layers of the same
     #[value(name = "iresnet50")]
     IResNet50,
     /// MobileFaceNet of the paper

@@ -118,7 +118,7 @@ fn resumes_to_the_same_bytes(name: &str, recipe: &str) {
         .spawn()
         .unwrap();
     let start = Instant::now();
-    while n_steps(&killed) < kill_at && start.elapsed() < Duration::from_secs(300) {
+    while n_steps(&killed) < kill_at && start.elapsed() < Duration::from_mins(5) {
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
