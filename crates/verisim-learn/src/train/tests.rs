@@ -21,8 +21,7 @@ const SIZE: InputSize = InputSize { width: 16, height: 16, channels: 1 };
 
 /// Identities that are stripes of their own direction, each image with its own phase.
 fn stripes(n_identities: u64, n_images: u64) -> Arc<MemoryChips> {
-    let names = (0..n_identities).map(|label| format!("stripe {label}")).collect();
-    let mut chips = MemoryChips::new(SIZE, names);
+    let mut chips = MemoryChips::new(SIZE, (0..n_identities).map(|it| it.to_string()).collect());
     for label in 0..n_identities {
         let (sin, cos) = (label as f32 * 2.4).sin_cos();
         for image in 0..n_images {

@@ -29,7 +29,7 @@ augment = { flip = 0.5, shift = 0.05, cutout = 0.4, cutout_size = 0.4 }
 ";
 
 /// One for each thing that a run keeps from step to step.
-const CASES: [(&str, &str); 12] = [
+const CASES: [(&str, &str); 16] = [
     (
         "norms",
         "loss = { kind = 'adaface', margin = 0.3, concentration = 0.333, scale = 30.0, momentum = 0.1 }",
@@ -61,6 +61,19 @@ const CASES: [(&str, &str); 12] = [
     (
         "head",
         "backbone = { kind = 'deepface', channels = [4, 4, 4, 4, 4], windows = [3, 3, 3, 3, 3], embedding_dim = 16, dropout = 0.2 }\ninput = { width = 40, height = 40, channels = 3 }\nhead = { kind = 'siamese', pairs = 100, epochs = 2 }\nloss = { kind = 'softmax' }",
+    ),
+    ("averages", "accumulate = 2\nema = { decay = 0.9 }"),
+    (
+        "sampled-centers",
+        "loss = { kind = 'arcface', margin = 0.2, scale = 16.0, sample_rate = 0.8 }\nsampler = { kind = 'shuffle', batch = 4 }",
+    ),
+    (
+        "parted-centers",
+        "loss = { kind = 'cosface', margin = 0.2, scale = 16.0, shards = 3 }\noptimizer = { kind = 'sgd', lr = 1e-2, momentum = 0.9 }",
+    ),
+    (
+        "adapted-margin",
+        "backbone = { kind = 'deepid2', channels = [4, 4, 4, 4], windows = [3, 3, 3, 2], regions = [2, 1], embedding_dim = 16 }\ninput = { width = 40, height = 40, channels = 3, crop = [0.1, 0.1, 0.8, 0.8] }\nsampler = { kind = 'identities', identities = 3, images = 2 }\n[loss]\nkind = 'sum'\nterms = [{ loss = { kind = 'softmax' } }, { weight = 0.05, loss = { kind = 'squared-contrastive', margin = 1.0, adapt_pairs = 40 } }]",
     ),
     (
         "aligned",
