@@ -272,10 +272,14 @@ impl Loss {
     fn regularized(&self, value: LossValue, features: Tensor<2>) -> LossValue {
         let mut loss = value.loss;
         let config = &self.config;
+        let of_features = (!config.regularizers.is_empty()).then_some(features);
+        // Asked for only where they are needed: centers in parts are all copied into one.
+        let is_asked = !config.center_regularizers.is_empty();
+        let of_centers = is_asked.then(|| self.centers()).flatten();
         let terms =
-            [(&config.regularizers, Some(features)), (&config.center_regularizers, self.centers())];
+            [(&config.regularizers, of_features), (&config.center_regularizers, of_centers)];
         for (regularizers, rows) in terms {
-            let Some(rows) = rows.filter(|_| !regularizers.is_empty()) else { continue };
+            let Some(rows) = rows else { continue };
             let on_host = matrix(&rows);
             for it in regularizers {
                 let (found, mut gradient) = it.regularizer.evaluate(&on_host);
