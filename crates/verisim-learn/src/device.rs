@@ -132,9 +132,18 @@ impl DeviceNames {
     /// Fails if the program was built without this kind.
     pub fn open(&self) -> Result<Vec<Device>, UnavailableDevice> {
         if self.numbers.is_empty() {
-            return Ok(vec![self.kind.open()?]);
+            return Ok(vec![self.open_first()?]);
         }
         self.numbers.iter().map(|number| self.kind.open_one(Some(*number))).collect()
+    }
+
+    /// Opens the first of them, where the model lies.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the program was built without this kind.
+    pub fn open_first(&self) -> Result<Device, UnavailableDevice> {
+        self.kind.open_one(self.numbers.first().copied())
     }
 }
 

@@ -11,7 +11,7 @@ use verisim_face::model::Model;
 
 use crate::dataset::FaceSet;
 use crate::digest::sha256;
-use crate::evaluation::Samples;
+use crate::evaluation::{Samples, n_different};
 use crate::output::Printer;
 use crate::whole_file;
 
@@ -150,10 +150,7 @@ pub(crate) fn fit(
     let whole = samples.embeddings.iter().zip(&samples.labels);
     let whole = whole.filter_map(|(embedding, label)| Some((embedding.clone()?, *label)));
     let (embeddings, labels): (Vec<Embedding>, Vec<u64>) = whole.unzip();
-    let mut different = labels.clone();
-    different.sort_unstable();
-    different.dedup();
-    let (n_identities, n_images) = (different.len(), labels.len());
+    let (n_identities, n_images) = (n_different(&labels), labels.len());
     let dim = embeddings.first().map_or(0, Embedding::dim);
     let most = Fusion::most_components(n_images, n_identities, dim);
     let fusion = Fusion::fit(&embeddings, &labels, n_components.min(most))?;

@@ -22,13 +22,12 @@ const NEGLIGIBLE: f64 = 1e-28;
 pub(super) fn leading(matrix: &Matrix, n: usize) -> Matrix {
     let dim = matrix.n_rows();
     let width = dim.min(n + SPARE);
-    let mut basis = if width == dim { Matrix::identity(dim) } else { settled(matrix, width) };
+    let basis = if width == dim { Matrix::identity(dim) } else { settled(matrix, width) };
     let (values, vectors) = jacobi(basis.times(matrix).times(&basis.transposed()).symmetrized());
     let mut order: Vec<usize> = (0..width).collect();
     order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
     let chosen = order.iter().take(n).flat_map(|&row| vectors.row(row)).copied().collect();
-    basis = Matrix::new(chosen, width).times(&basis);
-    basis
+    Matrix::new(chosen, width).times(&basis)
 }
 
 /// An orthonormal basis that the matrix hardly turns any more, a row each.

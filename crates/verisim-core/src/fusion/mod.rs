@@ -13,6 +13,7 @@ use std::fmt;
 
 use self::joint_bayesian::JointBayesian;
 use self::matrix::{Matrix, dot};
+use crate::identities::Identities;
 use crate::{Embedding, InvalidEmbedding};
 
 /// Share of the variance of a component below which it holds nothing but rounding.
@@ -126,10 +127,8 @@ impl Fusion {
         n_components: usize,
     ) -> Result<Self, InvalidFusion> {
         assert_eq!(embeddings.len(), labels.len(), "not one label for each embedding");
-        let mut different = labels.to_vec();
-        different.sort_unstable();
-        different.dedup();
-        let (n_images, n_identities) = (embeddings.len(), different.len());
+        let n_identities = Identities::new(labels.iter().copied()).len();
+        let n_images = embeddings.len();
         let dim = embeddings.first().map_or(0, Embedding::dim);
         assert!(embeddings.iter().all(|it| it.dim() == dim), "embeddings of different models");
         if n_identities < 2 || n_images == n_identities {

@@ -153,6 +153,15 @@ impl ArchiveError {
         move |source| Self::Unreadable { path: path.to_owned(), source }
     }
 
+    /// Nothing can be used: because of corrupt records, or because what is `missing` is not there.
+    fn empty(path: &Path, corrupt: &[CorruptRecord], missing: &str) -> Self {
+        let hint = match corrupt.first() {
+            Some(first) => format!("{} corrupt records, the first: {first}", corrupt.len()),
+            None => missing.to_owned(),
+        };
+        Self::Empty { path: path.to_owned(), hint }
+    }
+
     fn at_byte(path: &Path, position: u64, reason: impl Into<String>) -> Self {
         let (path, place) = (path.to_owned(), format!("byte {position}"));
         Self::Malformed { path, place, reason: reason.into() }

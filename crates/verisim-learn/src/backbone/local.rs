@@ -1,8 +1,8 @@
 //! A locally connected layer: a convolution whose weights differ from place to place, or from region to region.
 
 use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::{Int, Tensor, TensorData};
 
 use super::layer::host;
 use super::weights::WeightSource;
@@ -110,9 +110,8 @@ impl Local {
         }
         let out_size = self.out_size();
         let regions = |side: usize| {
-            let regions: Vec<i64> =
-                (0..side).map(|it| (it / self.region).cast_signed() as i64).collect();
-            Tensor::<1, Int>::from_data(TensorData::new(regions, [side]), &bias.device())
+            let regions: Vec<usize> = (0..side).map(|it| it / self.region).collect();
+            ops::indices(&regions, &bias.device())
         };
         let [rows, columns] = out_size.map(regions);
         bias.select(1, rows).select(2, columns)
@@ -157,7 +156,7 @@ fn grid(height: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
 
     use super::*;
 

@@ -5,7 +5,7 @@
 //! <https://github.com/deepinsight/insightface/blob/master/recognition/arcface_torch/backbones/vit.py>.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::attention::Attention;
@@ -186,7 +186,7 @@ impl Vit {
         let tokens = tokens.reshape([batch * n_tokens, width]);
         let seen = dropout.choose(batch, n_tokens, self.masked);
         let mut tokens = match &seen {
-            Some(seen) => tokens.clone().select(0, indices(seen, &tokens)),
+            Some(seen) => tokens.clone().select(0, ops::indices(seen, &tokens.device())),
             None => tokens,
         };
         let n_seen = tokens.dims()[0] / batch;
@@ -202,7 +202,7 @@ impl Vit {
             }
             let mask_token = ops::as_precise_as(&tokens, self.mask_token.val());
             tokens = Tensor::cat(vec![tokens, mask_token], 0);
-            tokens = tokens.clone().select(0, indices(&sources, &tokens));
+            tokens = tokens.clone().select(0, ops::indices(&sources, &tokens.device()));
         }
         let hidden = self.hidden.forward(tokens.reshape([batch, n_tokens * width]));
         self.head.forward(hidden)
@@ -231,12 +231,6 @@ impl Vit {
 }
 
 /// Rows to take, where `like` lies.
-fn indices(rows: &[usize], like: &Tensor<2>) -> Tensor<1, Int> {
-    let rows: Vec<i64> = rows.iter().map(|row| row.cast_signed() as i64).collect();
-    let shape = [rows.len()];
-    Tensor::from_data(TensorData::new(rows, shape), &like.device())
-}
-
 /// Attention, then two layers for each token on its own, either added to what came in.
 #[derive(Module, Debug)]
 struct Block {

@@ -5,7 +5,9 @@
 //! does, so an untouched center stays where it is, to the bit.
 
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Device, Gradients, IndexingUpdateOp, Int, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, IndexingUpdateOp, Int, Tensor};
+
+use crate::ops::indices;
 
 /// Centers in parts, one after the other.
 #[derive(Module, Debug)]
@@ -229,9 +231,7 @@ fn table(values: Tensor<2>) -> Param<Tensor<2>> {
 
 /// Rows for the device; none where they are all there are.
 fn index(rows: &[usize], n: usize, device: &Device) -> Option<Tensor<1, Int>> {
-    let places =
-        || rows.iter().map(|&row| i64::try_from(row).unwrap_or(i64::MAX)).collect::<Vec<_>>();
-    (rows.len() < n).then(|| Tensor::from_data(TensorData::new(places(), [rows.len()]), device))
+    (rows.len() < n).then(|| indices(rows, device))
 }
 
 fn taken(table: Tensor<2>, index: Option<Tensor<1, Int>>) -> Tensor<2> {

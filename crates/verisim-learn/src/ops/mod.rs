@@ -17,7 +17,7 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::activation::prelu as burn_prelu;
 use burn::tensor::module::{batch_norm_train, conv2d as burn_conv2d, unfold4d};
 use burn::tensor::ops::{ConvOptions, UnfoldOptions};
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 pub(crate) use self::flex::Windows;
 use crate::backbone::l2_normalize;
@@ -181,9 +181,7 @@ fn local_by_windows(input: Tensor<4>, weight: Tensor<3>, windows: Windows) -> Te
         .reshape([n, c_in, n_inputs / c_in, n_places])
         .permute([3, 0, 2, 1])
         .reshape([n_places, n, n_inputs]);
-    let regions: Vec<i64> = regions.into_iter().map(|it| it.cast_signed() as i64).collect();
-    let regions =
-        Tensor::<1, Int>::from_data(TensorData::new(regions, [n_places]), &weight.device());
+    let regions = indices(&regions, &weight.device());
     let output = under.matmul(weight.select(0, regions));
     output.permute([1, 2, 0]).reshape([n, c_out, out_height, out_width])
 }
@@ -276,6 +274,13 @@ pub(crate) fn as_precise_as<const I: usize, const D: usize>(
 /// A tensor in single precision, where digits are lost otherwise: in sums, and in what is divided by.
 pub(crate) fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     if tensor.dtype() == DType::F32 { tensor } else { tensor.cast(DType::F32) }
+}
+
+/// Positions of rows, for a device to select by.
+pub(crate) fn indices(rows: &[usize], device: &Device) -> Tensor<1, Int> {
+    let rows: Vec<i64> = rows.iter().map(|row| row.cast_signed() as i64).collect();
+    let shape = [rows.len()];
+    Tensor::from_data(TensorData::new(rows, shape), device)
 }
 
 /// Whether there are kernels for a tensor.

@@ -55,7 +55,7 @@ impl Learned {
 }
 
 /// Figures of what decides beside the cosine.
-pub(crate) struct HeadFigures {
+pub(crate) struct LearnedFigures {
     decider: Decider,
     auc: Estimate,
     eer: Estimate,
@@ -77,14 +77,14 @@ enum Decider {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LearnedDto {
     /// Of a head.
-    Head(HeadDto),
+    Head(LearnedFiguresDto),
     /// Of what was fitted to the embeddings of several models.
-    JointBayesian(HeadDto),
+    JointBayesian(LearnedFiguresDto),
 }
 
 /// Figures of what decides beside the cosine, for programs.
 #[derive(Debug, Serialize)]
-pub(crate) struct HeadDto {
+pub(crate) struct LearnedFiguresDto {
     auc: FigureDto,
     eer: FigureDto,
     /// Mean of the true match and the true non-match rate at a probability of 1/2.
@@ -95,7 +95,7 @@ pub(crate) struct HeadDto {
     fold_accuracy: Option<f64>,
 }
 
-impl HeadFigures {
+impl LearnedFigures {
     /// Lets it score the pairs, which belong to `folds` if there are any.
     pub(crate) fn of(
         learned: &Learned,
@@ -162,7 +162,7 @@ impl HeadFigures {
 
     /// The figures for programs.
     pub(crate) fn dto(&self) -> LearnedDto {
-        let figures = HeadDto {
+        let figures = LearnedFiguresDto {
             auc: self.auc.into(),
             eer: self.eer.into(),
             balanced_accuracy: self.balanced_accuracy(),

@@ -1,8 +1,8 @@
 //! Measuring embeddings of known identities: one place for every command that evaluates.
 
 mod hardest;
-mod head;
 mod kmeans;
+mod learned;
 mod page;
 mod samples;
 mod show;
@@ -20,11 +20,11 @@ use verisim_face::Picture;
 
 use crate::dataset::FaceSet;
 
-use self::head::HeadFigures;
-pub(crate) use self::head::Learned;
 use self::kmeans::Clustering;
+pub(crate) use self::learned::Learned;
+use self::learned::LearnedFigures;
 pub(crate) use self::page::{Operating, add_verification};
-pub(crate) use self::samples::{Failure, Samples};
+pub(crate) use self::samples::{Failure, Samples, n_different};
 pub(crate) use self::show::Row;
 
 /// False match rates that the true match rate is given at, where the comparisons reach them.
@@ -93,7 +93,7 @@ pub(crate) struct Evaluation {
     pub(crate) figures: VerificationFigures,
     pub(crate) folds: Option<FoldedAccuracy>,
     /// The same pairs by what was learned over embeddings.
-    pub(crate) learned: Option<HeadFigures>,
+    pub(crate) learned: Option<LearnedFigures>,
     /// Everybody with two images is enrolled with the first.
     pub(crate) closed_set: Option<SearchFigures>,
     /// Some identities are strangers.
@@ -150,7 +150,7 @@ pub(crate) fn evaluate(
     let search = |stranger_share| {
         searches.then(|| whole.as_ref()?.search(stranger_share, &bootstrap)).flatten()
     };
-    let by_learned = |it| HeadFigures::of(it, &samples, &pairs, &folds, &bootstrap);
+    let by_learned = |it| LearnedFigures::of(it, &samples, &pairs, &folds, &bootstrap);
     Ok(Evaluation {
         learned: demand.learned.as_ref().and_then(by_learned),
         n_images: samples.labels.len(),

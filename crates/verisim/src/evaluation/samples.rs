@@ -126,11 +126,16 @@ impl Samples {
 
     /// Number of different identities.
     pub(crate) fn n_identities(&self) -> usize {
-        let mut labels = self.labels.clone();
-        labels.sort_unstable();
-        labels.dedup();
-        labels.len()
+        n_different(&self.labels)
     }
+}
+
+/// How many identities labels are of.
+pub(crate) fn n_different(labels: &[u64]) -> usize {
+    let mut labels = labels.to_vec();
+    labels.sort_unstable();
+    labels.dedup();
+    labels.len()
 }
 
 fn stem(path: &Path) -> String {

@@ -7,8 +7,8 @@ use verisim_core::measure::{
     Estimate, FoldedAccuracy, SpreadFigures, error_rate_bound_without_errors,
 };
 
-use super::head::{HeadFigures, LearnedDto};
 use super::kmeans::Clustering;
+use super::learned::{LearnedDto, LearnedFigures};
 use super::{Basis, Evaluation, Failure, SearchFigures};
 
 /// A figure with its 95 % interval.
@@ -269,7 +269,7 @@ impl Evaluation {
                 accuracies: folds.folds.iter().map(|fold| fold.accuracy).collect(),
                 thresholds: folds.folds.iter().map(|fold| fold.threshold).collect(),
             }),
-            learned: self.learned.as_ref().map(HeadFigures::dto),
+            learned: self.learned.as_ref().map(LearnedFigures::dto),
             closed_set: self.closed_set.as_ref().map(Into::into),
             open_set: self.open_set.as_ref().map(Into::into),
             retrieval: self.retrieval.as_ref().map(|it| RetrievalDto {
@@ -303,7 +303,7 @@ impl Evaluation {
             let remark = format!("threshold {:.4}; {found}", it.threshold);
             rows.push(Row::share(format!("TAR at FMR {}", it.demanded_fmr), it.tar, remark));
         }
-        rows.extend(self.learned.iter().flat_map(HeadFigures::rows));
+        rows.extend(self.learned.iter().flat_map(LearnedFigures::rows));
         if let Some(search) = &self.closed_set {
             for &(rank, share) in &search.ranks {
                 let n_probes = search.identification.n_mated();

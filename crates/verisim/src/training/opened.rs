@@ -38,7 +38,7 @@ impl OpenedRun {
     fn of(folder: &RunFolder, recipe: Recipe, printer: &Printer) -> anyhow::Result<Self> {
         let info = RunInfo::read(folder)?;
         let source = info.data.load(recipe.input, printer)?;
-        let device = info.devices()?.open()?.swap_remove(0);
+        let device = info.devices()?.open_first()?;
         let trainer = Trainer::new(recipe.clone(), Arc::clone(&source), &device)?;
         Ok(Self { recipe, info, source, trainer })
     }

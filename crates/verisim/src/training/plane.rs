@@ -51,7 +51,7 @@ impl Group {
         let labels = run.source.labels();
         let chips = chips_of(identities, labels);
         let labels: Vec<u64> = chips.iter().map(|&chip| labels[chip]).collect();
-        let device = run.info.devices()?.open()?.swap_remove(0);
+        let device = run.info.devices()?.open_first()?;
         let backbone = run.trainer.backbone();
         let rows = feature_chips(backbone, run.source.as_ref(), &chips, &device)?;
 

@@ -16,6 +16,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::parquet::column::reader::ColumnReader;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use rayon::prelude::*;
 
@@ -87,11 +88,7 @@ impl Parquet {
             shards.push(listed.shard);
         }
         if rows.is_empty() {
-            let hint = match corrupt.first() {
-                Some(first) => format!("{} corrupt records, the first: {first}", corrupt.len()),
-                None => "it has no rows".to_owned(),
-            };
-            return Err(ArchiveError::Empty { path: path.to_owned(), hint });
+            return Err(ArchiveError::empty(path, &corrupt, "it has no rows"));
         }
         let identities = names.sorted(&mut labels);
         Ok(Self { shards, identities, labels, rows, corrupt })
@@ -146,19 +143,17 @@ impl Shard {
     fn identities(&self, group: usize, names: &[String]) -> Result<Vec<Option<String>>, String> {
         let column = self.columns.identity;
         let schema = self.reader.metadata().file_metadata().schema_descr_ptr();
-        guarded(|| {
-            let group = self.reader.get_row_group(group).map_err(|error| error.to_string())?;
-            let reader = group.get_column_reader(column).map_err(|error| error.to_string())?;
-            columns::identities(reader, &schema.column(column), names)
-        })
+        guarded(|| columns::identities(self.cells(group, column)?, &schema.column(column), names))
     }
 
     fn picture(&self, group: usize, row: usize) -> Result<Vec<u8>, String> {
-        guarded(|| {
-            let group = self.reader.get_row_group(group).map_err(|error| error.to_string())?;
-            let reader = group.get_column_reader(self.columns.picture);
-            columns::picture(reader.map_err(|error| error.to_string())?, row)
-        })
+        guarded(|| columns::picture(self.cells(group, self.columns.picture)?, row))
+    }
+
+    /// A column of a row group, from its first cell on.
+    fn cells(&self, group: usize, column: usize) -> Result<ColumnReader, String> {
+        let reader = self.reader.get_row_group(group).and_then(|it| it.get_column_reader(column));
+        reader.map_err(|error| error.to_string())
     }
 
     /// `train.parquet/Ann/17`, with the number of the row in the file.

@@ -122,13 +122,8 @@ impl RecordIo {
     /// Makes positions of the labels of the file, in their order, and names them.
     fn name_identities(&mut self) -> Result<(), ArchiveError> {
         if self.labels.is_empty() {
-            let hint = match self.corrupt.first() {
-                Some(corrupt) => {
-                    format!("{} corrupt records, the first: {corrupt}", self.corrupt.len())
-                }
-                None => "it has no records".to_owned(),
-            };
-            return Err(ArchiveError::Empty { path: self.file.path().to_owned(), hint });
+            let path = self.file.path();
+            return Err(ArchiveError::empty(path, &self.corrupt, "it has no records"));
         }
         let mut found = self.labels.clone();
         found.sort_unstable();

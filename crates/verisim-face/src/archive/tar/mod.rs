@@ -61,11 +61,8 @@ impl Tar {
             corrupt.extend(listed.corrupt);
         }
         if entries.is_empty() {
-            let hint = match corrupt.first() {
-                Some(first) => format!("{} corrupt records, the first: {first}", corrupt.len()),
-                None => "KEY.jpg and KEY.cls are expected, or NAME/1.jpg".to_owned(),
-            };
-            return Err(ArchiveError::Empty { path: path.to_owned(), hint });
+            let missing = "KEY.jpg and KEY.cls are expected, or NAME/1.jpg";
+            return Err(ArchiveError::empty(path, &corrupt, missing));
         }
         let identities = names.sorted(&mut labels);
         Ok(Self { shards, identities, labels, entries, corrupt })
