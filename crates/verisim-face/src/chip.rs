@@ -1,7 +1,8 @@
 //! From a picture to the numbers that a model takes; it knows sizes and colors, no faces.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
 use crate::Picture;
@@ -132,19 +133,25 @@ pub fn resize(picture: &Picture, width: usize, height: usize) -> Picture {
         return picture.clone();
     }
     let size = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-    let kind = PixelType::U8x3;
-    let source =
-        ImageRef::new(size(picture.width()), size(picture.height()), picture.as_rgb(), kind);
-    let mut target = Image::new(size(width), size(height), kind);
+    // One kind of pixels, named here: the untyped call compiles every kind into this crate, which takes a minute.
+    let source = TypedImageRef::<U8x3>::from_buffer(
+        size(picture.width()),
+        size(picture.height()),
+        picture.as_rgb(),
+    );
+    let mut pixels = vec![0; 3 * width * height];
+    let target = TypedImage::<U8x3>::from_buffer(size(width), size(height), &mut pixels);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    let resized = source.map_err(|error| error.to_string()).and_then(|source| {
-        let resized = Resizer::new().resize(&source, &mut target, &options);
-        resized.map_err(|error| error.to_string())
-    });
+    let resized = match (source, target) {
+        (Ok(source), Ok(mut target)) => Resizer::new()
+            .resize_typed(&source, &mut target, &options)
+            .map_err(|error| error.to_string()),
+        _ => Err("its size is not that of its pixels".to_owned()),
+    };
     if let Err(error) = resized {
         unreachable!("both pictures are of the same kind and not empty: {error}");
     }
-    Picture::new(width, height, target.into_vec())
+    Picture::new(width, height, pixels)
 }
 
 #[cfg(test)]

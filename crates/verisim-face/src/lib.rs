@@ -8,6 +8,7 @@
 pub mod archive;
 pub mod chip;
 pub mod folder;
+mod found;
 pub mod image;
 pub mod model;
 mod onnx;
@@ -15,6 +16,7 @@ mod picture;
 mod recognizer;
 pub mod synth;
 
+pub use found::{Area, FoundFace, Landmarks, Point};
 pub use onnx::{LoadError, RunError};
 pub use picture::Picture;
 pub use recognizer::{EmbedError, Recognizer};
