@@ -67,6 +67,7 @@ pub(super) fn identities(
     reader: ColumnReader,
     column: &ColumnDescriptor,
     names: &[String],
+    max_rows: usize,
 ) -> Result<Vec<Option<String>>, String> {
     let optional = column.max_def_level();
     let numbered = |number: i64| match usize::try_from(number).ok().and_then(|it| names.get(it)) {
@@ -75,10 +76,12 @@ pub(super) fn identities(
     };
     match reader {
         ColumnReader::Int32ColumnReader(reader) => {
-            cells(reader, optional, |it| numbered(i64::from(*it)))
+            cells(reader, optional, max_rows, |it| numbered(i64::from(*it)))
         }
-        ColumnReader::Int64ColumnReader(reader) => cells(reader, optional, |it| numbered(*it)),
-        ColumnReader::ByteArrayColumnReader(reader) => cells(reader, optional, named),
+        ColumnReader::Int64ColumnReader(reader) => {
+            cells(reader, optional, max_rows, |it| numbered(*it))
+        }
+        ColumnReader::ByteArrayColumnReader(reader) => cells(reader, optional, max_rows, named),
         _ => Err("its identities are neither text nor integers".to_owned()),
     }
 }
@@ -89,10 +92,11 @@ fn named(cell: &ByteArray) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// All cells of a column of a row group.
+/// All cells of a column of a row group, if they are no more than `max_rows`.
 fn cells<T: DataType>(
     mut reader: ColumnReaderImpl<T>,
     full_level: i16,
+    max_rows: usize,
     mean: impl Fn(&T::T) -> Option<String>,
 ) -> Result<Vec<Option<String>>, String> {
     let mut found = Vec::new();
@@ -102,6 +106,11 @@ fn cells<T: DataType>(
         let (n_rows, _, _) = read.map_err(|error| error.to_string())?;
         if n_rows == 0 {
             return Ok(found);
+        }
+        if found.len() + n_rows > max_rows {
+            return Err(format!(
+                "it holds more rows than the file has bytes ({max_rows}): it is damaged"
+            ));
         }
         let mut values = values.iter();
         if full_level == 0 {

@@ -5,9 +5,11 @@
 //! Identities are read once; a picture is read when it is asked for, with the page that it lies in.
 //!
 //! A damaged page spoils the rows in it: a page is what a reader can take apart. The file says how much
-//! memory a page needs unpacked, up to 2 GiB, and is believed.
+//! memory a page needs unpacked, up to 2 GiB, and is believed; headers that announce more than the file can
+//! hold, and groups of more rows than the file has bytes, are not.
 
 mod columns;
+mod header;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -49,6 +51,7 @@ struct Shard {
     reader: SerializedFileReader<Source>,
     columns: Columns,
     path: PathBuf,
+    n_bytes: u64,
     /// Rows before each row group.
     first_rows: Vec<u64>,
 }
@@ -98,7 +101,9 @@ impl Parquet {
 impl Shard {
     fn list(path: &Path) -> Result<Listed, ArchiveError> {
         let source = Source(Arc::new(PositionedFile::open(path)?));
+        let n_bytes = source.0.len();
         let opened = guarded(|| {
+            header::check_footer(&source.0)?;
             let reader = SerializedFileReader::new(source).map_err(|error| error.to_string())?;
             let columns = columns::find(reader.metadata())?;
             Ok((reader, columns))
@@ -115,7 +120,7 @@ impl Shard {
             first_rows.push(first_row);
             first_row = first_row.saturating_add(group.num_rows().unsigned_abs());
         }
-        let shard = Self { reader, columns, path: path.to_owned(), first_rows };
+        let shard = Self { reader, columns, path: path.to_owned(), n_bytes, first_rows };
         let (mut rows, mut corrupt) = (Vec::new(), Vec::new());
         for (group, _) in (0..).zip(&shard.first_rows) {
             match shard.identities(group, &names) {
@@ -143,7 +148,10 @@ impl Shard {
     fn identities(&self, group: usize, names: &[String]) -> Result<Vec<Option<String>>, String> {
         let column = self.columns.identity;
         let schema = self.reader.metadata().file_metadata().schema_descr_ptr();
-        guarded(|| columns::identities(self.cells(group, column)?, &schema.column(column), names))
+        // A run of equal cells takes a few bytes, however often it repeats; a picture takes at least one.
+        let max_rows = self.n_bytes as usize;
+        let cells = || self.cells(group, column);
+        guarded(|| columns::identities(cells()?, &schema.column(column), names, max_rows))
     }
 
     fn picture(&self, group: usize, row: usize) -> Result<Vec<u8>, String> {

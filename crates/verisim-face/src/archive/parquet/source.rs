@@ -9,20 +9,26 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::header;
 use crate::archive::positioned::PositionedFile;
 
 /// An open file. Of the crate's own, clones share one position, so two threads would read each other's bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Source(pub(super) Arc<PositionedFile>);
 
-/// A place in a file, read on from.
+/// A place in a file, read on from; the crate reads headers of pages through it, and nothing else.
 pub(super) struct SourceReader {
     source: Source,
     position: u64,
+    is_checked: bool,
 }
 
 impl Read for SourceReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.is_checked {
+            header::check_page(&self.source, self.position).map_err(io::Error::other)?;
+            self.is_checked = true;
+        }
         let left = self.source.len().saturating_sub(self.position);
         let n = left.min(buffer.len() as u64) as usize;
         self.source.0.read_exact(self.position, &mut buffer[..n]).map_err(io::Error::other)?;
@@ -41,7 +47,7 @@ impl ChunkReader for Source {
     type T = SourceReader;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(SourceReader { source: self.clone(), position: start })
+        Ok(SourceReader { source: self.clone(), position: start, is_checked: false })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {

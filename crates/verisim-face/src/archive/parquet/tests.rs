@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use ::parquet::data_type::ByteArrayType;
+use ::parquet::file::properties::WriterProperties;
+use ::parquet::file::writer::SerializedFileWriter;
+use ::parquet::schema::parser::parse_message_type;
+
 use super::*;
 
 fn data(name: &str) -> PathBuf {
@@ -92,4 +97,43 @@ fn a_changed_byte_under_a_checksum_is_noticed() {
     let archive = Parquet::open(&path).unwrap();
     let n_damaged = (0..39).filter(|&index| archive.read(index).is_err()).count();
     assert!((1..39).contains(&n_damaged), "{n_damaged} records are damaged");
+}
+
+#[test]
+fn a_footer_that_announces_more_than_it_holds_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let bytes = fs::read(data("texts.parquet")).unwrap();
+    let (file, tail) = bytes.split_at(bytes.len() - 8);
+    let length = u32::from_le_bytes(tail[..4].try_into().unwrap());
+    // A field that nobody knows, before the end of the footer: a list of two billion truths.
+    let list = [0xF9, 0xF1, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0];
+    let longer = (length + 7).to_le_bytes();
+    let footer = [&file[..file.len() - 1], &list, &longer, b"PAR1"].concat();
+    fs::write(&path, footer).unwrap();
+    let message = Parquet::open(&path).unwrap_err().to_string();
+    assert!(message.contains("announces 2147483647 elements, but 1 bytes are left"), "{message}");
+}
+
+#[test]
+fn more_rows_than_bytes_are_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let schema = "message faces { OPTIONAL BYTE_ARRAY image; OPTIONAL BYTE_ARRAY identity; }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = Arc::new(WriterProperties::builder().build());
+    let file = fs::File::create(&path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    // Empty cells are a run of two bytes, however many they are.
+    while let Some(mut column) = group.next_column().unwrap() {
+        column.typed::<ByteArrayType>().write_batch(&[], Some(&vec![0; 100_000]), None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+    let n_bytes = fs::metadata(&path).unwrap().len();
+    let message = Parquet::open(&path).unwrap_err().to_string();
+    let expected = format!("it holds more rows than the file has bytes ({n_bytes})");
+    assert!(message.contains(&expected), "{message}");
 }
