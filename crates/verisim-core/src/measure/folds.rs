@@ -92,6 +92,21 @@ pub fn folded_accuracy(comparisons: &[FoldedComparison]) -> Result<FoldedAccurac
     Ok(FoldedAccuracy { mean, standard_deviation: variance.sqrt(), folds })
 }
 
+/// The accuracy of comparisons at the threshold that decides most of *them* rightly, whatever their folds.
+///
+/// It flatters: the threshold has seen what it decides. A list of one fold has no others to choose a
+/// threshold on, so this is what is told of it. `None` if there is no comparison, or if a score is no
+/// finite number.
+pub fn fitted_accuracy(comparisons: &[FoldedComparison]) -> Option<FoldAccuracy> {
+    if comparisons.is_empty() || comparisons.iter().any(|it| !it.score.is_finite()) {
+        return None;
+    }
+    let mut sorted = comparisons.to_vec();
+    sorted.sort_unstable_by(|a, b| a.score.total_cmp(&b.score));
+    let threshold = best_threshold(&sorted);
+    Some(FoldAccuracy { threshold, accuracy: share_decided_rightly(sorted.iter(), threshold) })
+}
+
 fn count_folds(comparisons: &[FoldedComparison]) -> Result<usize, InvalidFolds> {
     let present: BTreeSet<usize> = comparisons.iter().map(|it| it.fold).collect();
     if let Some((fold, _)) = present.iter().enumerate().find(|(expected, fold)| expected != *fold) {
@@ -109,9 +124,16 @@ fn accuracy_of(fold: usize, sorted: &[FoldedComparison]) -> FoldAccuracy {
     let others: Vec<FoldedComparison> =
         sorted.iter().filter(|it| it.fold != fold).copied().collect();
     let threshold = best_threshold(&others);
-    let own = || sorted.iter().filter(|it| it.fold == fold);
-    let n_right = own().filter(|it| (it.score >= threshold) == it.mated).count();
-    FoldAccuracy { threshold, accuracy: n_right as f64 / own().count() as f64 }
+    let own = sorted.iter().filter(|it| it.fold == fold);
+    FoldAccuracy { threshold, accuracy: share_decided_rightly(own, threshold) }
+}
+
+fn share_decided_rightly<'a>(
+    comparisons: impl Iterator<Item = &'a FoldedComparison> + Clone,
+    threshold: f32,
+) -> f64 {
+    let n_right = comparisons.clone().filter(|it| (it.score >= threshold) == it.mated).count();
+    n_right as f64 / comparisons.count() as f64
 }
 
 /// The lowest of the thresholds that decide most of `sorted`, in ascending order, rightly.
@@ -195,6 +217,15 @@ mod tests {
             &[(&[0.1], &[0.5, 0.9]), (&[0.2], &[0.9, 0.9])],
             &[(above, 2.0 / 3.0), (above, 2.0 / 3.0)],
         );
+    }
+
+    #[test]
+    fn one_fold_is_decided_at_its_own_best_threshold() {
+        let one = folded(&[(&[0.3, 0.6, 0.8], &[0.1, 0.5])]);
+        let found = fitted_accuracy(&one).unwrap();
+        assert_eq!((found.threshold, found.accuracy), (0.3, 0.8));
+        assert_eq!(fitted_accuracy(&[]), None);
+        assert_eq!(fitted_accuracy(&folded(&[(&[f32::NAN], &[0.1])])), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!   for all others, or probes for references; what is relevant is a matter of [`Relevance`].
 //! - [`Spread`]: distances within and between identities, their ratio, and misplaced samples.
 //! - [`Clusters`]: NMI and AMI of clusters and identities.
-//! - [`folded_accuracy`]: accuracy over folds, as LFW defines it.
+//! - [`folded_accuracy`]: accuracy over folds, as LFW defines it; [`fitted_accuracy`]: of one fold alone.
 //! - [`mean_of_repetitions`], [`sign_flip_test`] and [`holm`]: whether one model is better than
 //!   another.
 //! - [`Bootstrap`]: the 95 % interval of any of them, over identities.
@@ -57,7 +57,9 @@ mod verification;
 
 pub use clusters::{ClusterFigures, Clusters};
 pub use figures::{FiguresAtFmr, VerificationFigures};
-pub use folds::{FoldAccuracy, FoldedAccuracy, FoldedComparison, InvalidFolds, folded_accuracy};
+pub use folds::{
+    FoldAccuracy, FoldedAccuracy, FoldedComparison, InvalidFolds, fitted_accuracy, folded_accuracy,
+};
 pub use histogram::ScoreHistogram;
 pub use identification::{FiguresAtFpir, Identification, IdentificationPoint, InvalidSearches};
 pub use interval::{Bootstrap, Estimate, error_rate_bound_without_errors};

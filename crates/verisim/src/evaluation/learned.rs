@@ -9,7 +9,8 @@ use verisim_core::measure::{
     folded_accuracy,
 };
 
-use super::show::{FigureDto, Row, percent};
+use super::row::{Row, percent};
+use super::show::FigureDto;
 use super::{Samples, ScoredPair};
 
 /// Log-odds of a comparison with a picture that has no embedding: it never matches.

@@ -4,6 +4,7 @@ mod hardest;
 mod kmeans;
 mod learned;
 mod page;
+mod row;
 mod samples;
 mod show;
 
@@ -11,9 +12,9 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use verisim_core::knn::PackedEmbeddings;
 use verisim_core::measure::{
-    Bootstrap, Comparison, Estimate, FoldedAccuracy, FoldedComparison, Identification,
-    LabeledGallery, Retrieval, RetrievalFigures, Spread, SpreadFigures, Verification,
-    VerificationFigures, folded_accuracy,
+    Bootstrap, Comparison, Estimate, FoldAccuracy, FoldedAccuracy, FoldedComparison,
+    Identification, LabeledGallery, Retrieval, RetrievalFigures, Spread, SpreadFigures,
+    Verification, VerificationFigures, fitted_accuracy, folded_accuracy,
 };
 use verisim_core::protocol::{Enrollment, Pair, all_pairs};
 use verisim_face::Picture;
@@ -24,8 +25,8 @@ use self::kmeans::Clustering;
 pub(crate) use self::learned::Learned;
 use self::learned::LearnedFigures;
 pub(crate) use self::page::{Operating, add_verification};
+pub(crate) use self::row::Row;
 pub(crate) use self::samples::{Failure, Samples, n_different};
-pub(crate) use self::show::Row;
 
 /// False match rates that the true match rate is given at, where the comparisons reach them.
 const FMRS: [f64; 5] = [0.1, 0.01, 1e-3, 1e-4, 1e-5];
@@ -92,6 +93,8 @@ pub(crate) struct Evaluation {
     pub(crate) verification: Verification,
     pub(crate) figures: VerificationFigures,
     pub(crate) folds: Option<FoldedAccuracy>,
+    /// The accuracy of pairs without folds, at the threshold that fits them best.
+    pub(crate) fitted: Option<FoldAccuracy>,
     /// The same pairs by what was learned over embeddings.
     pub(crate) learned: Option<LearnedFigures>,
     /// Everybody with two images is enrolled with the first.
@@ -150,12 +153,14 @@ pub(crate) fn evaluate(
     let search = |stranger_share| {
         searches.then(|| whole.as_ref()?.search(stranger_share, &bootstrap)).flatten()
     };
+    let folded = folded_accuracy(&folds).ok();
     let by_learned = |it| LearnedFigures::of(it, &samples, &pairs, &folds, &bootstrap);
     Ok(Evaluation {
         learned: demand.learned.as_ref().and_then(by_learned),
         n_images: samples.labels.len(),
         n_identities: samples.n_identities(),
-        folds: folded_accuracy(&folds).ok(),
+        fitted: fitted_accuracy(&folds).filter(|_| demand.pairs.is_some() && folded.is_none()),
+        folds: folded,
         closed_set: search(0.0),
         open_set: search(STRANGER_SHARE),
         retrieval: whole.as_ref().filter(|_| searches).and_then(|it| {

@@ -92,6 +92,10 @@ impl Evaluation {
             let deviation = percent(folds.standard_deviation, 2);
             add(label, percent(folds.mean, 2), format!("± {deviation} between folds"));
         }
+        if let Some(fitted) = &self.fitted {
+            let detail = "at the threshold that fits these pairs best".to_owned();
+            add("accuracy of one fold".to_owned(), percent(fitted.accuracy, 2), detail);
+        }
         let auc = self.figures.auc;
         let detail = format!("{:.4}–{:.4}", auc.lower, auc.upper);
         add("AUC".to_owned(), format!("{:.4}", auc.value), detail);

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use verisim_core::measure::{
-    Estimate, FoldedAccuracy, SpreadFigures, error_rate_bound_without_errors,
+    Estimate, FoldAccuracy, SpreadFigures, error_rate_bound_without_errors,
 };
 
 use super::kmeans::Clustering;
 use super::learned::{LearnedDto, LearnedFigures};
+use super::row::{Row, percent};
 use super::{Basis, Evaluation, Failure, SearchFigures};
 
 /// A figure with its 95 % interval.
@@ -29,6 +30,8 @@ pub(crate) struct EvaluationDto<'a> {
     verification: VerificationDto,
     #[serde(skip_serializing_if = "Option::is_none")]
     folds: Option<FoldsDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fitted: Option<FittedDto>,
     #[serde(flatten)]
     learned: Option<LearnedDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +70,13 @@ struct FoldsDto {
     standard_deviation: f64,
     accuracies: Vec<f64>,
     thresholds: Vec<f32>,
+}
+
+/// A single fold at the threshold that fits it best.
+#[derive(Debug, Serialize)]
+struct FittedDto {
+    accuracy: f64,
+    threshold: f32,
 }
 
 #[derive(Debug, Serialize)]
@@ -181,62 +191,6 @@ impl From<&SearchFigures> for SearchDto {
     }
 }
 
-/// One line of the table: what, value, and remark.
-pub(crate) struct Row {
-    pub(crate) what: String,
-    pub(crate) value: String,
-    pub(crate) interval: String,
-    pub(crate) remark: String,
-}
-
-/// A share as hundredths, without the sign.
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.2}", 100.0 * share)
-}
-
-impl Row {
-    pub(super) fn share(
-        what: impl Into<String>,
-        figure: Estimate,
-        remark: impl Into<String>,
-    ) -> Self {
-        Self {
-            what: what.into(),
-            value: format!("{} %", percent(figure.value)),
-            interval: format!("{} – {}", percent(figure.lower), percent(figure.upper)),
-            remark: remark.into(),
-        }
-    }
-
-    /// The accuracy over folds.
-    pub(super) fn folds(what: &str, folds: &FoldedAccuracy, remark: String) -> Self {
-        Self {
-            what: format!("{what}, {} folds", folds.folds.len()),
-            value: format!("{} %", percent(folds.mean)),
-            interval: format!("± {} (deviation)", percent(folds.standard_deviation)),
-            remark,
-        }
-    }
-
-    fn missing(what: impl Into<String>, reason: &str) -> Self {
-        let remark = format!("skipped: {reason}");
-        Self { what: what.into(), value: "–".to_owned(), interval: String::new(), remark }
-    }
-
-    pub(super) fn number(
-        what: impl Into<String>,
-        figure: Estimate,
-        remark: impl Into<String>,
-    ) -> Self {
-        Self {
-            what: what.into(),
-            value: format!("{:.4}", figure.value),
-            interval: format!("{:.4} – {:.4}", figure.lower, figure.upper),
-            remark: remark.into(),
-        }
-    }
-}
-
 impl Evaluation {
     /// The evaluation for programs.
     pub(crate) fn dto(&self) -> EvaluationDto<'_> {
@@ -269,6 +223,9 @@ impl Evaluation {
                 accuracies: folds.folds.iter().map(|fold| fold.accuracy).collect(),
                 thresholds: folds.folds.iter().map(|fold| fold.threshold).collect(),
             }),
+            fitted: self
+                .fitted
+                .map(|FoldAccuracy { accuracy, threshold }| FittedDto { accuracy, threshold }),
             learned: self.learned.as_ref().map(LearnedFigures::dto),
             closed_set: self.closed_set.as_ref().map(Into::into),
             open_set: self.open_set.as_ref().map(Into::into),
@@ -290,6 +247,7 @@ impl Evaluation {
             let each: Vec<String> = folds.folds.iter().map(|it| percent(it.accuracy)).collect();
             rows.push(Row::folds("accuracy", folds, format!("each: {}", each.join(" "))));
         }
+        rows.extend(self.fitted.as_ref().map(Row::fitted));
         rows.push(Row::number("AUC", self.figures.auc, ""));
         let remark = format!("at threshold {:.4}", self.figures.eer_threshold);
         rows.push(Row::share("EER", self.figures.eer, remark));
