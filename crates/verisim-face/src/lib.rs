@@ -5,6 +5,7 @@
 //!     image                     (synth)          chip           recognizer
 //! ```
 
+pub mod align;
 pub mod archive;
 pub mod chip;
 pub mod folder;
@@ -15,6 +16,7 @@ mod onnx;
 mod picture;
 mod recognizer;
 pub mod synth;
+mod warp;
 
 pub use found::{Area, FoundFace, Landmarks, Point};
 pub use onnx::{LoadError, RunError};
