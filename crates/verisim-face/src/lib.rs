@@ -8,6 +8,7 @@
 pub mod align;
 pub mod archive;
 pub mod chip;
+pub mod choice;
 pub mod folder;
 mod found;
 pub mod image;
