@@ -28,6 +28,7 @@
 //! # Ok::<(), verisim_core::InvalidEmbedding>(())
 //! ```
 
+mod assignment;
 mod embedding;
 pub mod fusion;
 mod head;
@@ -40,6 +41,7 @@ mod random;
 mod template;
 pub mod threshold;
 
+pub use assignment::assign;
 pub use embedding::{Embedding, InvalidEmbedding};
 pub use head::{Head, HeadKind, InvalidHead};
 pub use template::{InvalidDigest, ModelDigest, Template};

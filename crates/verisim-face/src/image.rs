@@ -23,12 +23,14 @@ pub struct DecodeLimits {
     pub max_pixels: u64,
     /// Largest size of the file in bytes.
     pub max_bytes: usize,
+    /// Longest side in pixels.
+    pub max_side: u32,
 }
 
 impl Default for DecodeLimits {
-    /// 40 megapixels and 20 MiB: any camera's picture, no bomb.
+    /// 40 megapixels, 20 MiB and sides of 32,768 pixels: any camera's picture and panorama, no bomb.
     fn default() -> Self {
-        Self { max_pixels: 40_000_000, max_bytes: 20 << 20 }
+        Self { max_pixels: 40_000_000, max_bytes: 20 << 20, max_side: 1 << 15 }
     }
 }
 
@@ -57,6 +59,25 @@ pub enum DecodeError {
         /// Limit.
         max: u64,
     },
+    /// One side of the picture is too long.
+    #[error("the picture is {width} x {height} pixels, but sides of at most {max} are decoded")]
+    SideTooLong {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Limit.
+        max: u32,
+    },
+    /// The file is of a format that is known, but not decoded here.
+    #[error(
+        "the file is {format}, which is not decoded here: convert it to JPEG or PNG (for instance with \
+         `magick`), or let the camera save JPEG"
+    )]
+    NotDecoded {
+        /// Name of the format.
+        format: &'static str,
+    },
     /// The bytes begin like no known format.
     #[error("the file is no picture of a known format (JPEG, PNG, WebP, GIF, BMP, TIFF, PNM)")]
     UnknownFormat,
@@ -72,19 +93,25 @@ pub enum DecodeError {
 
 /// Decodes a picture file into RGB.
 ///
-/// The format is told by the first bytes, not by a name. EXIF orientation is honored; gray is widened;
-/// 16 bits are narrowed to 8; transparent pixels are laid over white; of an animation the first frame
-/// is taken. The size is checked before memory is allocated for pixels.
+/// The format is told by the first bytes, not by a name. The orientation that EXIF or TIFF give is honored;
+/// gray and palettes are widened; 16 bits are narrowed to 8; transparent pixels are laid over white; of an
+/// animation the first frame is taken. CMYK and YCCK are read as Adobe writes them into JPEG, the opposite of
+/// ink, as browsers do; color profiles are not applied. The size is checked before memory is allocated for
+/// pixels.
 ///
 /// # Errors
 ///
-/// Fails if the bytes are no picture, if they are damaged, or if the picture exceeds the limits.
+/// Fails if the bytes are no picture, if they are damaged, if they are of a format that is not decoded (HEIC,
+/// AVIF, JPEG XL, JPEG 2000), or if the picture exceeds the limits.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
     if bytes.len() > limits.max_bytes {
         return Err(DecodeError::TooManyBytes { found: bytes.len(), max: limits.max_bytes });
+    }
+    if let Some(format) = known_but_not_decoded(bytes) {
+        return Err(DecodeError::NotDecoded { format });
     }
     let reader = ImageReader::new(Cursor::new(bytes));
     let mut reader = reader.with_guessed_format().map_err(|_| DecodeError::UnknownFormat)?;
@@ -100,6 +127,9 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeErro
     if u64::from(width) * u64::from(height) > limits.max_pixels {
         return Err(DecodeError::TooManyPixels { width, height, max: limits.max_pixels });
     }
+    if width.max(height) > limits.max_side {
+        return Err(DecodeError::SideTooLong { width, height, max: limits.max_side });
+    }
     if width == 0 || height == 0 {
         let reason = format!("it is {width} x {height} pixels");
         return Err(DecodeError::Damaged { format: name, reason });
@@ -108,6 +138,28 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeErro
     let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     image.apply_orientation(orientation);
     Ok(to_picture(&image))
+}
+
+/// The name of a format that people send, and whose decoder would be a large library in another language.
+fn known_but_not_decoded(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(b"\xFF\x0A") || bytes.starts_with(b"\0\0\0\x0CJXL ") {
+        return Some("JPEG XL");
+    }
+    if bytes.starts_with(b"\0\0\0\x0CjP  ") || bytes.starts_with(b"\xFF\x4F\xFF\x51") {
+        return Some("JPEG 2000");
+    }
+    // ISO/IEC 14496-12: a box of type `ftyp` that names a brand, then a version and compatible brands.
+    let length = u32::from_be_bytes(*bytes.first_chunk()?) as usize;
+    let brands = bytes.get(8..length.min(bytes.len())).filter(|_| &bytes[4..8] == b"ftyp")?;
+    let is_one_of = |names: &[&[u8; 4]]| {
+        let mut brands = brands.as_chunks::<4>().0.iter();
+        brands.any(|brand| names.contains(&brand))
+    };
+    if is_one_of(&[b"avif", b"avis"]) {
+        return Some("AVIF");
+    }
+    let heic = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
+    is_one_of(&heic).then_some("HEIC")
 }
 
 /// Encodes a picture as PNG, without loss.
@@ -179,115 +231,4 @@ fn over_white(Rgba([red, green, blue, alpha]): Rgba<u8>) -> [u8; 3] {
 }
 
 #[cfg(test)]
-mod tests {
-    use image::{GrayImage, ImageBuffer, ImageFormat, LumaA, RgbImage};
-
-    use super::*;
-
-    fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
-        let mut bytes = Cursor::new(Vec::new());
-        image.write_to(&mut bytes, format).unwrap();
-        bytes.into_inner()
-    }
-
-    fn gradient() -> RgbImage {
-        RgbImage::from_fn(7, 5, |x, y| image::Rgb([30 * x as u8, 50 * y as u8, 200]))
-    }
-
-    fn decoded(bytes: &[u8]) -> Result<Picture, DecodeError> {
-        decode(bytes, &DecodeLimits::default())
-    }
-
-    #[test]
-    fn every_lossless_format_gives_the_same_pixels() {
-        let image = DynamicImage::ImageRgb8(gradient());
-        for format in [
-            ImageFormat::Png,
-            ImageFormat::Bmp,
-            ImageFormat::Tiff,
-            ImageFormat::Pnm,
-            ImageFormat::WebP,
-        ] {
-            let picture = decoded(&encoded(&image, format)).unwrap();
-            assert_eq!((picture.width(), picture.height()), (7, 5), "{format:?}");
-            assert_eq!(picture.as_rgb(), gradient().as_raw().as_slice(), "{format:?}");
-        }
-    }
-
-    #[test]
-    fn gray_is_widened_and_sixteen_bits_are_narrowed() {
-        let gray = GrayImage::from_fn(4, 3, |x, _| image::Luma([x as u8 * 60]));
-        let picture = decoded(&encoded(&gray.clone().into(), ImageFormat::Png)).unwrap();
-        assert_eq!(picture.pixel(2, 1), [120; 3]);
-        let deep = ImageBuffer::from_fn(4, 3, |x, _| image::Luma([x as u16 * 60 * 257]));
-        let deep = DynamicImage::ImageLuma16(deep);
-        let deep = decoded(&encoded(&deep, ImageFormat::Png)).unwrap();
-        assert_eq!(deep.as_rgb(), picture.as_rgb());
-    }
-
-    #[test]
-    fn transparent_pixels_are_laid_over_white() {
-        let image = ImageBuffer::from_fn(3, 1, |x, _| LumaA([0u8, [0, 127, 255][x as usize]]));
-        let picture =
-            decoded(&encoded(&DynamicImage::ImageLumaA8(image), ImageFormat::Png)).unwrap();
-        assert_eq!(picture.as_rgb(), [255, 255, 255, 128, 128, 128, 0, 0, 0]);
-    }
-
-    #[test]
-    fn a_jpeg_survives_within_its_loss() {
-        let flat = Picture::new(16, 16, [90, 120, 200].repeat(256));
-        let picture = decoded(&encode_jpeg(&flat, 95).unwrap()).unwrap();
-        let worst = picture.as_rgb().iter().zip(flat.as_rgb()).map(|(a, b)| a.abs_diff(*b)).max();
-        assert!(worst <= Some(4), "{worst:?}");
-    }
-
-    #[test]
-    fn orientation_is_honored() {
-        // The picture is stored lying on its side: EXIF orientation 6 turns it upright.
-        let stored = encoded(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Jpeg);
-        let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
-        let length = (exif.len() as u16 + 2).to_be_bytes();
-        let segment = [&[0xFF, 0xE1], length.as_slice(), exif].concat();
-        let turned = [&stored[..2], &segment, &stored[2..]].concat();
-        let picture = decoded(&turned).unwrap();
-        assert_eq!((picture.width(), picture.height()), (5, 7));
-        let upright = decoded(&stored).unwrap();
-        assert_eq!(picture.pixel(4, 0), upright.pixel(0, 0));
-    }
-
-    #[test]
-    fn what_is_no_picture_is_refused_by_name() {
-        assert_eq!(decoded(b""), Err(DecodeError::Empty));
-        assert_eq!(decoded(b"Dear Sir or Madam"), Err(DecodeError::UnknownFormat));
-        let whole = encoded(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Png);
-        let found = decoded(&whole[..whole.len() / 2]).unwrap_err();
-        assert!(
-            matches!(&found, DecodeError::Damaged { format, .. } if format == "PNG"),
-            "{found}"
-        );
-    }
-
-    #[test]
-    fn a_bomb_is_refused_before_it_unfolds() {
-        // A PNG header that promises 60,000 x 60,000 pixels, and nothing behind it.
-        let mut header = encoded(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Png);
-        header[16..20].copy_from_slice(&60_000u32.to_be_bytes());
-        header[20..24].copy_from_slice(&60_000u32.to_be_bytes());
-        let crc = crc32(&header[12..29]).to_be_bytes();
-        header[29..33].copy_from_slice(&crc);
-        let expected =
-            DecodeError::TooManyPixels { width: 60_000, height: 60_000, max: 40_000_000 };
-        assert_eq!(decoded(&header), Err(expected));
-        let small = DecodeLimits { max_bytes: 10, ..DecodeLimits::default() };
-        let found = decode(&header, &small).unwrap_err();
-        assert_eq!(found, DecodeError::TooManyBytes { found: header.len(), max: 10 });
-    }
-
-    fn crc32(bytes: &[u8]) -> u32 {
-        !bytes.iter().fold(!0u32, |crc, byte| {
-            (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-                if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
-            })
-        })
-    }
-}
+mod tests;

@@ -5,8 +5,10 @@
 //!     image                     (synth)          chip           recognizer
 //! ```
 
+pub mod align;
 pub mod archive;
 pub mod chip;
+pub mod choice;
 pub mod folder;
 mod found;
 pub mod image;
@@ -15,6 +17,7 @@ mod onnx;
 mod picture;
 mod recognizer;
 pub mod synth;
+mod warp;
 
 pub use found::{Area, FoundFace, Landmarks, Point};
 pub use onnx::{LoadError, RunError};

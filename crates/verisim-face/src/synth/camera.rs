@@ -1,17 +1,8 @@
 //! Where points in space fall in a picture, and how a chip is aligned; it does not know what is drawn.
 
 use super::vector::Vec3;
+pub(super) use crate::align::{ARCFACE as TEMPLATE, ARCFACE_SIDE as TEMPLATE_SIDE};
 
-/// Where the five landmarks of an aligned chip of 112 x 112 pixels belong, as for ArcFace.
-pub(super) const TEMPLATE: [[f32; 2]; 5] = [
-    [38.2946, 51.6963],
-    [73.5318, 51.5014],
-    [56.0252, 71.7366],
-    [41.5493, 92.3655],
-    [70.7299, 92.2041],
-];
-/// Side of the chip that [`TEMPLATE`] is for, in pixels.
-pub(super) const TEMPLATE_SIDE: f32 = 112.0;
 /// Keeps the division finite for landmarks that all coincide.
 const MIN_SPREAD: f32 = 1e-12;
 
