@@ -3,10 +3,14 @@
 //! ```text
 //! picture file -> Picture -> aligned chip -> input of a model -> embedding
 //!     image                     (synth)          chip           recognizer
+//!
+//! photograph -> faces
+//!              detect
 //! ```
 
 pub mod archive;
 pub mod chip;
+pub mod detect;
 pub mod folder;
 mod found;
 pub mod image;
