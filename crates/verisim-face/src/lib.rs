@@ -3,12 +3,16 @@
 //! ```text
 //! picture file -> Picture -> aligned chip -> input of a model -> embedding
 //!     image                     (synth)          chip           recognizer
+//!
+//! photograph -> faces
+//!              detect
 //! ```
 
 pub mod align;
 pub mod archive;
 pub mod chip;
 pub mod choice;
+pub mod detect;
 pub mod folder;
 mod found;
 pub mod image;

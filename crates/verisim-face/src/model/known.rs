@@ -8,21 +8,40 @@ const CARDS: [(&str, &str); 1] = [(
     include_str!("../../cards/mobilefacenet_foamliu.toml"),
 )];
 
+/// The same of detectors.
+const DETECTOR_CARDS: [(&str, &str); 1] = [(
+    "104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12",
+    include_str!("../../cards/yunet_n.toml"),
+)];
+
 /// The card of the model with this digest.
 pub(super) fn card(digest: &ModelDigest) -> Option<&'static str> {
+    find(&CARDS, digest)
+}
+
+/// The card of the detector with this digest.
+pub(super) fn detector_card(digest: &ModelDigest) -> Option<&'static str> {
+    find(&DETECTOR_CARDS, digest)
+}
+
+fn find(cards: &[(&str, &'static str)], digest: &ModelDigest) -> Option<&'static str> {
     let digest = digest.to_string();
-    CARDS.iter().find(|(known, _)| *known == digest).map(|(_, card)| *card)
+    cards.iter().find(|(known, _)| *known == digest).map(|(_, card)| *card)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::DetectorCard;
     use crate::model::Card;
 
     #[test]
     fn every_card_is_valid_and_names_its_digest() {
         for (digest, card) in CARDS {
             assert_eq!(Card::parse(card).unwrap().sha256.as_deref(), Some(digest));
+        }
+        for (digest, card) in DETECTOR_CARDS {
+            assert_eq!(DetectorCard::parse(card).unwrap().sha256.as_deref(), Some(digest));
         }
     }
 }
