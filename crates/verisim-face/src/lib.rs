@@ -1,11 +1,10 @@
 //! Pictures of faces to templates: decoding, models and synthetic faces.
 //!
 //! ```text
-//! picture file -> Picture -> aligned chip -> input of a model -> embedding
-//!     image                     (synth)          chip           recognizer
-//!
-//! photograph -> faces
-//!              detect
+//! file -> picture -> faces -> chips -> embeddings
+//!        image     detect   align     recognizer
+//!                  choice
+//!                  \---------- pipeline ----------/
 //! ```
 
 pub mod align;
@@ -19,6 +18,7 @@ pub mod image;
 pub mod model;
 mod onnx;
 mod picture;
+pub mod pipeline;
 mod recognizer;
 pub mod synth;
 mod warp;

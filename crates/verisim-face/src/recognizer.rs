@@ -1,11 +1,10 @@
 //! From chips to templates; it knows a model, no gallery and no threshold.
 
-use rayon::prelude::*;
 use verisim_core::{Embedding, Head, InvalidEmbedding, ModelDigest, Template};
 
 use crate::Picture;
 use crate::model::{Card, Model};
-use crate::onnx::{self, RunError};
+use crate::onnx::RunError;
 
 /// Turns chips (aligned faces) into templates.
 pub struct Recognizer {
@@ -70,11 +69,6 @@ impl Recognizer {
     /// Fails if the network fails on it.
     pub fn template(&self, chip: &Picture) -> Result<Template, EmbedError> {
         Ok(Template { embedding: self.embed(chip)?, model: self.digest() })
-    }
-
-    /// Templates of many chips, in their order, on all cores.
-    pub fn templates(&self, chips: &[Picture]) -> Vec<Result<Template, EmbedError>> {
-        onnx::on_threads(|| chips.par_iter().map(|chip| self.template(chip)).collect())
     }
 
     fn embed(&self, chip: &Picture) -> Result<Embedding, EmbedError> {

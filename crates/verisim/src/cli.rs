@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use verisim_face::choice::FaceChoice;
 
 use crate::commands::{
     bench, compare, data, demo, embed, enroll, evaluate, export, forget, fuse, gallery, identify,
@@ -19,7 +20,7 @@ Start here:
   verisim demo                        train, evaluate, enroll, identify and forget, on drawn faces
   verisim demo --data my/faces        the same on your own: my/faces/NAME/1.jpg
 
-Pictures are chips, that is aligned faces, of any size.
+Pictures are chips, that is aligned faces, of any size; with --detector they are photographs.
 Exit status: 0 done or match, 1 no match, 2 error."
 )]
 pub(crate) struct Cli {
@@ -102,4 +103,51 @@ pub(crate) struct ThresholdArgs {
     /// False match rate to keep; the model's card has the threshold for it
     #[arg(long, value_name = "RATE", conflicts_with = "threshold")]
     pub(crate) fmr: Option<f64>,
+}
+
+/// How faces are found, where pictures are photographs.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SightArgs {
+    /// ONNX model that finds faces in photographs; without one, pictures are taken for chips
+    #[arg(long, value_name = "FILE")]
+    pub(crate) detector: Option<PathBuf>,
+
+    /// Card of the detector, if it carries none: how to feed and read it (TOML)
+    #[arg(long, value_name = "FILE", requires = "detector")]
+    pub(crate) detector_card: Option<PathBuf>,
+
+    /// Which face of a photograph: central (large and near the middle), largest, all, or only
+    /// (several are refused)
+    #[arg(
+        long,
+        value_name = "WHICH",
+        value_enum,
+        requires = "detector",
+        hide_possible_values = true
+    )]
+    pub(crate) face: Option<WhichFace>,
+}
+
+/// Which face of a photograph is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhichFace {
+    /// The large one near the middle.
+    Central,
+    /// The largest, wherever it is.
+    Largest,
+    /// Every face.
+    All,
+    /// The only one; several are refused.
+    Only,
+}
+
+impl From<WhichFace> for FaceChoice {
+    fn from(face: WhichFace) -> Self {
+        match face {
+            WhichFace::Central => Self::Central,
+            WhichFace::Largest => Self::Largest,
+            WhichFace::All => Self::All,
+            WhichFace::Only => Self::Only,
+        }
+    }
 }

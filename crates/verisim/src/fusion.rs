@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use verisim_core::Embedding;
 use verisim_core::fusion::{Fusion, FusionParts};
 use verisim_face::Recognizer;
-use verisim_face::model::Model;
+use verisim_face::model::{Card, Model};
+use verisim_face::pipeline::Pipeline;
 
 use crate::dataset::FaceSet;
 use crate::digest::sha256;
@@ -53,7 +54,7 @@ pub(crate) struct FittedOn {
 
 /// Models whose embeddings are joined.
 pub(crate) struct Models {
-    recognizers: Vec<Recognizer>,
+    pipelines: Vec<Pipeline>,
     files: Vec<FusedModel>,
     mirrored: bool,
 }
@@ -61,20 +62,24 @@ pub(crate) struct Models {
 impl Models {
     /// Loads them, each with its card.
     pub(crate) fn load(paths: &[PathBuf], mirrored: bool) -> anyhow::Result<Self> {
-        let mut models = Self { recognizers: Vec::new(), files: Vec::new(), mirrored };
+        let mut models = Self { pipelines: Vec::new(), files: Vec::new(), mirrored };
         for path in paths {
             let recognizer = Recognizer::new(Model::load(path, None)?).with_mirror_images(mirrored);
             let path = std::path::absolute(path).context("cannot find the current folder")?;
             models.files.push(FusedModel { path, sha256: recognizer.digest().to_string() });
-            models.recognizers.push(recognizer);
+            models.pipelines.push(Pipeline::new(recognizer, None));
         }
         Ok(models)
     }
 
     /// What they are called together.
     pub(crate) fn name(&self) -> String {
-        let names: Vec<&str> = self.recognizers.iter().map(|it| it.card().name.as_str()).collect();
+        let names: Vec<&str> = self.cards().map(|card| card.name.as_str()).collect();
         names.join(" + ")
+    }
+
+    fn cards(&self) -> impl Iterator<Item = &Card> {
+        self.pipelines.iter().map(|it| it.recognizer().card())
     }
 
     /// Whether embeddings of mirror images are added.
@@ -85,7 +90,7 @@ impl Models {
     /// Embeds the pictures of a set with each, and joins what they say.
     pub(crate) fn samples(&self, set: &FaceSet, printer: &Printer) -> anyhow::Result<Samples> {
         let of_model = |it| Samples::of_set(set.clone(), it, printer);
-        let samples = self.recognizers.iter().map(of_model).collect();
+        let samples = self.pipelines.iter().map(of_model).collect();
         Samples::joined(samples).context("a fusion needs a model")
     }
 }
@@ -127,7 +132,7 @@ impl FusedModels {
         let FusionFile { mean, axes, alone, cross, offset, .. } = file;
         let parts = FusionParts { mean, axes, alone, cross, offset };
         let fusion = Fusion::from_parts(parts).with_context(unusable)?;
-        let dim: usize = models.recognizers.iter().map(|it| it.card().embedding_dim).sum();
+        let dim: usize = models.cards().map(|card| card.embedding_dim).sum();
         ensure!(
             fusion.dim() == dim,
             "{} takes {} components, but its models give {dim}",

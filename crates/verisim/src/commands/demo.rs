@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use verisim_face::Recognizer;
+use verisim_face::pipeline::Pipeline;
 use verisim_gallery::{Candidate, Gallery, Sample, SourceDigest};
 use verisim_learn::device::DeviceKind;
 use verisim_learn::train::RunFolder;
@@ -108,12 +109,14 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
 
     printer.note("3/5  measuring on identities that were never trained on");
     let recognizer = load::recognizer(&ModelArgs { model: model.clone(), card: None })?;
+    let pipeline = Pipeline::new(recognizer, None);
+    let recognizer = pipeline.recognizer();
     let set = FaceSet::of_folder(&faces)?.named_in(&run.join("test.identities.txt"))?;
     let cast = Cast::new(&set);
-    let evaluation = measure(set, &recognizer, &info, args.seed, printer)?;
+    let evaluation = measure(set, &pipeline, &info, args.seed, printer)?;
     printer.data(evaluation.table())?;
 
-    let operating = operating(&recognizer, &evaluation);
+    let operating = operating(recognizer, &evaluation);
     let threshold = operating.threshold;
     printer.note(format_args!(
         "\n4/5  enrolling {} people and searching for {} pictures, those of {} strangers among them",
@@ -122,9 +125,9 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
         cast.n_strangers
     ));
     let arguments = GalleryArgs { gallery: out.join("gallery"), model: Some(model), card: None };
-    let mut gallery = create_or_open(&arguments, &recognizer)?;
-    enroll(&cast, &recognizer, &mut gallery, printer)?;
-    let nearest = search(&cast.probes, &recognizer, &mut gallery, printer)?;
+    let mut gallery = create_or_open(&arguments, recognizer)?;
+    enroll(&cast, &pipeline, &mut gallery, printer)?;
+    let nearest = search(&cast.probes, &pipeline, &mut gallery, printer)?;
     let (recognized, rejected) = cast.shares(&nearest, threshold);
     let kept = short_percent(operating.fmr);
     printer.data(format_args!(
@@ -140,7 +143,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
     let n_templates = gallery.forget(&person)?.n_templates;
     let theirs: Vec<Probe> =
         cast.probes.iter().filter(|probe| probe.identity == person).cloned().collect();
-    let after = search(&theirs, &recognizer, &mut gallery, printer)?;
+    let after = search(&theirs, &pipeline, &mut gallery, printer)?;
     let is_stranger = |(probe, it): (&Probe, &Option<Candidate>)| {
         probe.outcome(it.as_ref(), threshold) == Found::Nobody
     };
@@ -202,14 +205,14 @@ fn prepare(out: &Path) -> anyhow::Result<()> {
 
 fn measure(
     set: FaceSet,
-    recognizer: &Recognizer,
+    pipeline: &Pipeline,
     info: &RunInfo,
     seed: u64,
     printer: &Printer,
 ) -> anyhow::Result<Evaluation> {
     let basis = Basis {
-        model: recognizer.card().name.clone(),
-        model_sha256: Some(recognizer.digest().to_string()),
+        model: pipeline.recognizer().card().name.clone(),
+        model_sha256: Some(pipeline.recognizer().digest().to_string()),
         data: format!("{}, identities never trained on", info.data.name()),
         protocol: "all pairs".to_owned(),
         mirrored: false,
@@ -221,7 +224,7 @@ fn measure(
         n_replicates: N_REPLICATES,
         learned: None,
     };
-    let samples = Samples::of_set(set, recognizer, printer);
+    let samples = Samples::of_set(set, pipeline, printer);
     for failure in &samples.failures {
         printer.warning(&failure.reason);
     }
@@ -243,16 +246,16 @@ fn operating(recognizer: &Recognizer, evaluation: &Evaluation) -> Operating {
 
 fn enroll(
     cast: &Cast,
-    recognizer: &Recognizer,
+    pipeline: &Pipeline,
     gallery: &mut Gallery,
     printer: &Printer,
 ) -> anyhow::Result<()> {
     for (name, paths) in &cast.enrolled {
         let mut samples = Vec::new();
-        for load::Embedded { digest, template, .. } in load::embed_files(recognizer, paths, printer)
-        {
+        for embedded in load::embed_files(pipeline, paths, printer) {
+            let digest = embedded.digest;
             // What cannot be used was named when it was measured.
-            if let Ok(template) = template {
+            if let Ok(template) = embedded.template() {
                 samples.push(Sample { template, source: SourceDigest::new(digest) });
             }
         }
@@ -264,14 +267,14 @@ fn enroll(
 /// The nearest person of each probe; nobody for one that has no embedding.
 fn search(
     probes: &[Probe],
-    recognizer: &Recognizer,
+    pipeline: &Pipeline,
     gallery: &mut Gallery,
     printer: &Printer,
 ) -> anyhow::Result<Vec<Option<Candidate>>> {
     let paths: Vec<PathBuf> = probes.iter().map(|probe| probe.path.clone()).collect();
     let mut nearest = Vec::with_capacity(probes.len());
-    for load::Embedded { template, .. } in load::embed_files(recognizer, &paths, printer) {
-        nearest.push(match template {
+    for embedded in load::embed_files(pipeline, &paths, printer) {
+        nearest.push(match embedded.template() {
             Ok(template) => gallery.nearest(&template, 1)?.into_iter().next(),
             Err(_) => None,
         });

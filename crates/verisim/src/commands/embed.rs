@@ -6,26 +6,33 @@ use anyhow::bail;
 use serde::Serialize;
 use verisim_core::Embedding;
 use verisim_face::folder::find_pictures;
+use verisim_face::pipeline::RecognizedFace;
 
 use super::Outcome;
+use super::face_dto::FaceDto;
 use super::load::{self, Embedded};
-use crate::cli::ModelArgs;
+use crate::cli::{ModelArgs, SightArgs};
 use crate::npy;
 use crate::output::{Printer, explained};
 use crate::whole_file;
 
 /// Turn pictures into embeddings
 ///
-/// Prints one JSON line a picture, or writes a NumPy matrix and, beside it, the names of its rows.
+/// Prints one JSON line a picture, or writes a NumPy matrix and, beside it, the names of its rows. With a detector
+/// the pictures are photographs, and each chosen face has its line; several of one are `a.jpg#1`, `a.jpg#2`.
 /// Pictures that cannot be used are named on standard error, and the exit status is 2.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   verisim embed --model model.onnx faces/ --out e.npy     e.npy and e.names.txt
-  verisim embed --model model.onnx a.jpg                  {\"path\":\"a.jpg\",\"embedding\":[...]}")]
+  verisim embed --model model.onnx a.jpg                  {\"path\":\"a.jpg\",\"embedding\":[...]}
+  verisim embed --model model.onnx --detector yunet.onnx --face all photographs/ --out e.npy")]
 pub(crate) struct EmbedArgs {
     #[command(flatten)]
     model: ModelArgs,
+
+    #[command(flatten)]
+    sight: SightArgs,
 
     /// A picture, or a folder of pictures
     pictures: PathBuf,
@@ -38,21 +45,23 @@ pub(crate) struct EmbedArgs {
 #[derive(Serialize)]
 struct EmbeddingDto<'a> {
     path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    face: Option<FaceDto>,
     model: &'a str,
     embedding: &'a [f32],
 }
 
 /// Runs the command.
 pub(crate) fn embed(args: &EmbedArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let recognizer = load::recognizer(&args.model)?;
+    let pipeline = load::pipeline(&args.model, &args.sight)?;
     let paths = find_pictures(&args.pictures)?;
-    let digest = recognizer.digest().to_string();
+    let digest = pipeline.recognizer().digest().to_string();
     let mut names = String::new();
     let mut embeddings: Vec<Embedding> = Vec::new();
     let mut n_failures = 0;
-    for Embedded { path, template, .. } in load::embed_files(&recognizer, &paths, printer) {
-        let embedding = match template {
-            Ok(template) => template.embedding,
+    for Embedded { path, faces, .. } in load::embed_files(&pipeline, &paths, printer) {
+        let faces = match faces {
+            Ok(faces) => faces,
             Err(error) => {
                 printer.warning(explained(&error));
                 n_failures += 1;
@@ -60,12 +69,16 @@ pub(crate) fn embed(args: &EmbedArgs, printer: &Printer) -> anyhow::Result<Outco
             }
         };
         let path = path.to_string_lossy();
-        if args.out.is_none() {
-            let embedding = embedding.as_slice();
-            printer.json(&EmbeddingDto { path: &path, model: &digest, embedding })?;
-        } else {
-            names += &format!("{path}\n");
-            embeddings.push(embedding);
+        let n_faces = faces.len();
+        for (number, RecognizedFace { face, template }) in (1..).zip(faces) {
+            if args.out.is_none() {
+                let (face, embedding) = (face.map(FaceDto::from), template.embedding.as_slice());
+                printer.json(&EmbeddingDto { path: &path, face, model: &digest, embedding })?;
+            } else {
+                names +=
+                    &if n_faces == 1 { format!("{path}\n") } else { format!("{path}#{number}\n") };
+                embeddings.push(template.embedding);
+            }
         }
     }
     if let Some(out) = &args.out

@@ -7,10 +7,11 @@ use serde::Serialize;
 use verisim_core::threshold::fpir_from_fmr;
 use verisim_face::Recognizer;
 use verisim_face::model::Model;
+use verisim_face::pipeline::Pipeline;
 use verisim_gallery::{Gallery, Sample, SourceDigest};
 
 use super::Outcome;
-use super::load::{self, Embedded};
+use super::load;
 use crate::cli::ModelArgs;
 use crate::dataset::FaceSet;
 use crate::output::{Printer, explained};
@@ -72,13 +73,15 @@ struct EnrolledDto {
 pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let set = FaceSet::open(&args.known)?;
     set.check_listing(false, printer)?;
-    let recognizer = args.gallery.recognizer()?;
-    let mut gallery = create_or_open(&args.gallery, &recognizer)?;
+    let pipeline = Pipeline::new(args.gallery.recognizer()?, None);
+    let recognizer = pipeline.recognizer();
+    let mut gallery = create_or_open(&args.gallery, recognizer)?;
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); set.names.len()];
     let mut failures = Vec::new();
-    let embedded = load::embed_pictures(&recognizer, &set.places(), |it| set.bytes(it), printer);
-    for (Embedded { digest, template, .. }, sample) in embedded.into_iter().zip(&set.samples) {
-        match template {
+    let embedded = load::embed_pictures(&pipeline, &set.places(), |it| set.bytes(it), printer);
+    for (embedded, sample) in embedded.into_iter().zip(&set.samples) {
+        let digest = embedded.digest;
+        match embedded.template() {
             Ok(template) => {
                 let source = SourceDigest::new(digest);
                 samples[sample.label as usize].push(Sample { template, source });

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use verisim_core::protocol::Pair;
+use verisim_face::choice::FaceChoice;
 
 use super::Outcome;
 use super::load;
-use crate::cli::ModelArgs;
+use crate::cli::{ModelArgs, SightArgs, WhichFace};
 use crate::dataset::FaceSet;
 use crate::evaluation::{Basis, Demand, Learned, Samples, evaluate as measure};
 use crate::fusion::FusedModels;
@@ -26,6 +27,7 @@ Examples:
   verisim evaluate model.onnx --data faces/ --report out/
   verisim evaluate model.onnx --data lfw/ --pairs pairs.txt
   verisim evaluate model.onnx --pairs lfw.bin
+  verisim evaluate model.onnx --detector yunet.onnx --data photographs/ --pairs pairs.txt
   verisim evaluate --fuse fused.json --data lfw/ --pairs pairs.txt
   verisim evaluate --embeddings e.npy --labels l.npy")]
 pub(crate) struct EvaluateArgs {
@@ -103,6 +105,9 @@ struct Ways {
     /// Measure the head that the model carries, too
     #[arg(long, requires = "model")]
     head: bool,
+
+    #[command(flatten)]
+    sight: SightArgs,
 }
 
 /// Runs the command.
@@ -218,5 +223,10 @@ fn samples(
         protocol,
         mirrored: args.ways.mirror,
     };
-    Ok((Samples::of_set(set, &recognizer, printer), basis, head.map(Learned::Head)))
+    let pipeline = load::pipeline_of(recognizer, &args.ways.sight, FaceChoice::Central)?;
+    ensure!(
+        args.ways.sight.face != Some(WhichFace::All),
+        "--face all: a picture of a protocol shows one face"
+    );
+    Ok((Samples::of_set(set, &pipeline, printer), basis, head.map(Learned::Head)))
 }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use anyhow::bail;
 use serde::Serialize;
 use verisim_face::folder::find_pictures;
+use verisim_face::pipeline::Pipeline;
 
 use super::Outcome;
 use super::enroll::GalleryArgs;
-use super::load::{self, Decision, Embedded};
+use super::load::{self, Decision};
 use crate::cli::ThresholdArgs;
 use crate::output::{Printer, explained};
 
@@ -63,13 +64,15 @@ struct CandidateDto {
 /// Runs the command.
 pub(crate) fn identify(args: &IdentifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let paths = find_pictures(&args.pictures)?;
-    let recognizer = args.gallery.recognizer()?;
-    let mut gallery = args.gallery.open(&recognizer)?;
-    let Decision { score: threshold, .. } = load::decision(args.threshold, &recognizer)?;
+    let pipeline = Pipeline::new(args.gallery.recognizer()?, None);
+    let recognizer = pipeline.recognizer();
+    let mut gallery = args.gallery.open(recognizer)?;
+    let Decision { score: threshold, .. } = load::decision(args.threshold, recognizer)?;
     let mut csv = csv::Writer::from_writer(io::stdout());
     let mut n_failures = 0;
-    for Embedded { path, template, .. } in load::embed_files(&recognizer, &paths, printer) {
-        let template = match template {
+    for embedded in load::embed_files(&pipeline, &paths, printer) {
+        let path = embedded.path.clone();
+        let template = match embedded.template() {
             Ok(template) => template,
             Err(error) => {
                 printer.warning(explained(&error));

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use verisim_core::{Head, Template};
+use verisim_face::choice::FaceChoice;
+use verisim_face::detect::OnnxDetector;
 use verisim_face::model::{Model, ThresholdPoint};
+use verisim_face::pipeline::{Pipeline, RecognizedFace, Sight, on_all_cores};
 use verisim_face::{Picture, Recognizer};
 
-use crate::cli::{ModelArgs, ThresholdArgs};
+use crate::cli::{ModelArgs, SightArgs, ThresholdArgs};
 use crate::dataset::decode_picture;
 use crate::output::Printer;
-
-/// Pictures that are decoded before they are embedded: bounded memory, all cores busy.
-const PICTURES_AT_ONCE: usize = 256;
 
 /// A threshold, and what it stands for.
 #[derive(Clone, Debug)]
@@ -25,19 +25,44 @@ pub(crate) struct Decision {
     pub(crate) fmr: Option<f64>,
 }
 
-/// A picture file with its template, or why it has none.
+/// A picture file with the templates of its faces, or why it has none.
 pub(crate) struct Embedded {
     /// Where it lies.
     pub(crate) path: PathBuf,
     /// SHA-256 of its bytes.
     pub(crate) digest: [u8; 32],
-    /// Its template.
-    pub(crate) template: anyhow::Result<Template>,
+    /// Its faces: at least one, and one alone unless all were asked for.
+    pub(crate) faces: anyhow::Result<Vec<RecognizedFace>>,
+}
+
+impl Embedded {
+    /// The template of its face; the surest, if there are several.
+    pub(crate) fn template(self) -> anyhow::Result<Template> {
+        let faces = self.faces?.into_iter();
+        faces.map(|face| face.template).next().context("a picture was not embedded")
+    }
 }
 
 /// Loads the model that was asked for.
 pub(crate) fn recognizer(args: &ModelArgs) -> anyhow::Result<Recognizer> {
     Ok(Recognizer::new(Model::load(&args.model, args.card.as_deref())?))
+}
+
+/// The model that was asked for, and what finds faces for it if it was asked for, too.
+pub(crate) fn pipeline(model: &ModelArgs, sight: &SightArgs) -> anyhow::Result<Pipeline> {
+    pipeline_of(recognizer(model)?, sight, FaceChoice::Central)
+}
+
+/// The same of a model that is loaded; `usual` is the face that is meant if nothing is said.
+pub(crate) fn pipeline_of(
+    recognizer: Recognizer,
+    sight: &SightArgs,
+    usual: FaceChoice,
+) -> anyhow::Result<Pipeline> {
+    let Some(path) = &sight.detector else { return Ok(Pipeline::new(recognizer, None)) };
+    let detector = OnnxDetector::load(path, sight.detector_card.as_deref())?;
+    let choice = sight.face.map_or(usual, FaceChoice::from);
+    Ok(Pipeline::new(recognizer, Some(Sight::new(detector, choice))))
 }
 
 /// The head that the model carries.
@@ -61,7 +86,7 @@ pub(crate) fn decision(args: ThresholdArgs, recognizer: &Recognizer) -> anyhow::
 
 /// Embeds picture files, in their order.
 pub(crate) fn embed_files(
-    recognizer: &Recognizer,
+    pipeline: &Pipeline,
     paths: &[PathBuf],
     printer: &Printer,
 ) -> Vec<Embedded> {
@@ -69,36 +94,27 @@ pub(crate) fn embed_files(
         let path = &paths[index];
         fs::read(path).with_context(|| format!("cannot read {}", path.display()))
     };
-    embed_pictures(recognizer, paths, bytes, printer)
+    embed_pictures(pipeline, paths, bytes, printer)
 }
 
 /// Embeds pictures that `bytes` gives, in the order of their places.
 pub(crate) fn embed_pictures(
-    recognizer: &Recognizer,
+    pipeline: &Pipeline,
     places: &[PathBuf],
-    bytes: impl Fn(usize) -> anyhow::Result<Vec<u8>> + Sync,
+    bytes: impl Fn(usize) -> anyhow::Result<Vec<u8>> + Send + Sync,
     printer: &Printer,
 ) -> Vec<Embedded> {
-    use rayon::prelude::*;
     let bar = printer.progress("embedding", places.len());
-    let mut embedded = Vec::with_capacity(places.len());
-    for paths in places.chunks(PICTURES_AT_ONCE) {
-        let start = embedded.len();
-        let indices = paths.par_iter().enumerate();
-        let pictures: Vec<_> =
-            indices.map(|(index, path)| read(bytes(start + index), path)).collect();
-        let whole: Vec<Picture> =
-            pictures.iter().filter_map(|(_, picture)| picture.as_ref().ok().cloned()).collect();
-        let mut templates = recognizer.templates(&whole).into_iter();
-        for (path, (digest, picture)) in paths.iter().zip(pictures) {
-            let template = picture.and_then(|_| {
-                let template = templates.next().context("a picture was not embedded")?;
-                template.with_context(|| format!("cannot embed {}", path.display()))
-            });
-            embedded.push(Embedded { path: path.clone(), digest, template });
-        }
-        bar.inc(paths.len() as u64);
-    }
+    let embedded = on_all_cores(places.len(), |index| {
+        let path = &places[index];
+        let (digest, picture) = read(bytes(index), path);
+        let faces = picture.and_then(|picture| {
+            let faces = pipeline.faces(&picture);
+            faces.with_context(|| format!("cannot embed {}", path.display()))
+        });
+        bar.inc(1);
+        Embedded { path: path.clone(), digest, faces }
+    });
     bar.finish_and_clear();
     embedded
 }

@@ -10,6 +10,7 @@ pub(crate) mod embed;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
 pub(crate) mod export;
+mod face_dto;
 pub(crate) mod forget;
 pub(crate) mod fuse;
 pub(crate) mod gallery;

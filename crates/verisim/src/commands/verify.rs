@@ -1,13 +1,16 @@
 //! `verisim verify`: do two pictures show the same person?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde::Serialize;
+use verisim_core::Embedding;
+use verisim_face::pipeline::Pipeline;
 
 use super::Outcome;
+use super::face_dto::FaceDto;
 use super::load::{self, Decision};
-use crate::cli::{ModelArgs, ThresholdArgs};
+use crate::cli::{ModelArgs, SightArgs, ThresholdArgs, WhichFace};
 use crate::dataset::read_picture;
 use crate::output::Printer;
 
@@ -24,6 +27,9 @@ const EVEN: f64 = 0.5;
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     model: ModelArgs,
+
+    #[command(flatten)]
+    sight: SightArgs,
 
     /// Picture of the person whose identity is known
     reference: PathBuf,
@@ -67,11 +73,21 @@ struct VerifyDto {
     #[serde(skip_serializing_if = "Option::is_none")]
     probability: Option<f64>,
     model: String,
+    /// Which face of each photograph was compared, if one was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference_face: Option<FaceDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe_face: Option<FaceDto>,
 }
 
 /// Runs the command.
 pub(crate) fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let recognizer = load::recognizer(&args.model)?;
+    ensure!(
+        args.sight.face != Some(WhichFace::All),
+        "--face all: one face of each picture is compared"
+    );
+    let pipeline = load::pipeline(&args.model, &args.sight)?;
+    let recognizer = pipeline.recognizer();
     let ThresholdArgs { threshold, fmr } = args.threshold;
     let is_bounded = threshold.is_some() || fmr.is_some();
     let by_default = match recognizer.head() {
@@ -84,15 +100,15 @@ pub(crate) fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Out
         "--decide head takes no --threshold and no --fmr, which are of cosines"
     );
     let decision = match judge {
-        Judge::Cosine => Some(load::decision(args.threshold, &recognizer)?),
+        Judge::Cosine => Some(load::decision(args.threshold, recognizer)?),
         Judge::Head => None,
     };
     let head = match judge {
         Judge::Cosine => recognizer.head().cloned(),
-        Judge::Head => Some(load::head(&recognizer)?),
+        Judge::Head => Some(load::head(recognizer)?),
     };
-    let reference = recognizer.template(&read_picture(&args.reference)?)?.embedding;
-    let probe = recognizer.template(&read_picture(&args.probe)?)?.embedding;
+    let (reference_face, reference) = face(&pipeline, &args.reference)?;
+    let (probe_face, probe) = face(&pipeline, &args.probe)?;
     let score = reference.similarity(&probe);
     let probability = head.map(|head| head.probability(&reference, &probe));
     let verified = match &decision {
@@ -104,7 +120,17 @@ pub(crate) fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Out
     if args.json {
         let model = recognizer.digest().to_string();
         let decided_by = judge;
-        let dto = VerifyDto { verified, decided_by, score, threshold, fmr, probability, model };
+        let dto = VerifyDto {
+            verified,
+            decided_by,
+            score,
+            threshold,
+            fmr,
+            probability,
+            model,
+            reference_face,
+            probe_face,
+        };
         printer.json(&dto)?;
     } else {
         let verdict = if verified { "match" } else { "no match" };
@@ -122,4 +148,12 @@ pub(crate) fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Out
         }
     }
     Ok(if verified { Outcome::Match } else { Outcome::NoMatch })
+}
+
+/// The face that is meant, where it was found, and its embedding.
+fn face(pipeline: &Pipeline, path: &Path) -> anyhow::Result<(Option<FaceDto>, Embedding)> {
+    let faces = pipeline.faces(&read_picture(path)?);
+    let faces = faces.with_context(|| format!("cannot use {}", path.display()))?;
+    let face = faces.into_iter().next().context("no face was chosen")?;
+    Ok((face.face.map(FaceDto::from), face.template.embedding))
 }

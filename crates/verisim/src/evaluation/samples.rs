@@ -8,7 +8,7 @@ use serde::Serialize;
 use verisim_core::Embedding;
 use verisim_core::fusion::join;
 use verisim_core::protocol::SampleName;
-use verisim_face::Recognizer;
+use verisim_face::pipeline::Pipeline;
 
 use crate::commands::load::embed_pictures;
 use crate::dataset::FaceSet;
@@ -43,17 +43,19 @@ pub(crate) struct Samples {
 
 impl Samples {
     /// Embeds the pictures of a set.
-    pub(crate) fn of_set(set: FaceSet, recognizer: &Recognizer, printer: &Printer) -> Self {
+    pub(crate) fn of_set(set: FaceSet, pipeline: &Pipeline, printer: &Printer) -> Self {
         let (labels, paths) = (set.labels(), set.places());
         let mut failures = Vec::new();
-        let embeddings = embed_pictures(recognizer, &paths, |index| set.bytes(index), printer)
+        let embeddings = embed_pictures(pipeline, &paths, |index| set.bytes(index), printer)
             .into_iter()
-            .map(|embedded| match embedded.template {
-                Ok(template) => Some(template.embedding),
-                Err(error) => {
-                    let (path, reason) = (embedded.path, explained(&error));
-                    failures.push(Failure { path, reason });
-                    None
+            .map(|embedded| {
+                let path = embedded.path.clone();
+                match embedded.template() {
+                    Ok(template) => Some(template.embedding),
+                    Err(error) => {
+                        failures.push(Failure { path, reason: explained(&error) });
+                        None
+                    }
                 }
             })
             .collect();
