@@ -24,6 +24,9 @@ pub struct AugmentConfig {
     pub scale: f32,
     /// Largest rotation in degrees, in `[0, 45]`.
     pub rotate: f32,
+    /// Largest turn of the head to a side, in `[0, 0.5]`: what lies in the middle is moved by this share of half the
+    /// width, the edges stay, and one half is compressed as it is seen on a cylinder.
+    pub turn: f32,
     /// Largest change of brightness, as a share of the range, in `[0, 1]`.
     pub brightness: f32,
     /// Largest change of contrast, as a share of it, in `[0, 1]`.
@@ -61,6 +64,7 @@ impl AugmentConfig {
             ("shift", self.shift, 0.5),
             ("scale", self.scale, 0.5),
             ("rotate", self.rotate, 45.0),
+            ("turn", self.turn, 0.5),
             ("brightness", self.brightness, 1.0),
             ("contrast", self.contrast, 1.0),
             ("saturation", self.saturation, 1.0),
@@ -89,6 +93,8 @@ impl AugmentConfig {
         let color = Color::draw(self, &mut rng);
         let blurs = unit(&mut rng) < self.blur;
         let patch = Patch::draw(self, size, &mut rng);
+        // Drawn last, as it came last: recipes without it see the same pictures as before.
+        let warp = Warp { turn: symmetric(&mut rng, self.turn), ..warp };
         warp.apply(chip, size, output);
         color.apply(size, output);
         if blurs {
@@ -122,10 +128,12 @@ fn normalize(values: &mut [f32]) {
     }
 }
 
-/// Where in the chip each pixel of the output comes from: an affine map about the middle.
+/// Where in the chip each pixel of the output comes from: a turn to a side, then an affine map about the middle.
 struct Warp {
     matrix: [f32; 4],
     shift: [f32; 2],
+    /// Shift of the middle in half widths; `x + turn (1 - x²)` for `x` in `[-1, 1]`.
+    turn: f32,
 }
 
 impl Warp {
@@ -135,7 +143,8 @@ impl Warp {
         let zoom = 1.0 + symmetric(rng, config.scale);
         let x = symmetric(rng, config.shift) * size.width as f32;
         let y = symmetric(rng, config.shift) * size.height as f32;
-        Self { matrix: [cos * flip, -sin, sin * flip, cos].map(|it| it / zoom), shift: [x, y] }
+        let matrix = [cos * flip, -sin, sin * flip, cos].map(|it| it / zoom);
+        Self { matrix, shift: [x, y], turn: 0.0 }
     }
 
     fn apply(&self, chip: &[u8], size: InputSize, output: &mut [f32]) {
@@ -145,6 +154,7 @@ impl Warp {
         for y in 0..size.height {
             for x in 0..size.width {
                 let (from_x, from_y) = (x as f32 - middle_x, y as f32 - middle_y);
+                let from_x = from_x + self.turn * (middle_x - from_x * from_x / middle_x.max(0.5));
                 let at_x = xx * from_x + xy * from_y + middle_x + self.shift[0];
                 let at_y = yx * from_x + yy * from_y + middle_y + self.shift[1];
                 for channel in 0..size.channels {
@@ -280,6 +290,7 @@ mod tests {
             shift: 0.5,
             scale: 0.5,
             rotate: 45.0,
+            turn: 0.5,
             brightness: 1.0,
             contrast: 1.0,
             saturation: 1.0,
@@ -306,6 +317,33 @@ mod tests {
                 assert!((found - expected).abs() < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn a_turn_moves_the_middle_to_a_side_and_leaves_the_edges() {
+        // Brightness is the column, ten a pixel, so that values tell where they come from.
+        let size = InputSize { width: 21, height: 2, channels: 1 };
+        let chip: Vec<u8> = (0..42).map(|index| (index % 21) * 10).collect();
+        let mut moves = Vec::new();
+        for seed in 0..20 {
+            let mut output = vec![0.0; size.len()];
+            let config = AugmentConfig { turn: 0.4, ..AugmentConfig::default() };
+            config.apply(&chip, size, seed, &mut output);
+            let column = |x: usize| (output[x] * MIDDLE + MIDDLE) / 10.0;
+            assert!((column(0) - 0.0).abs() < 1e-3 && (column(20) - 20.0).abs() < 1e-3);
+            let middle = column(10) - 10.0;
+            // x + turn (1 - x²): a quarter of the width from the edge, three quarters of the middle's move.
+            for x in [5, 15] {
+                assert!(
+                    (column(x) - x as f32 - 0.75 * middle).abs() < 1e-3,
+                    "{} {middle}",
+                    column(x)
+                );
+            }
+            moves.push(middle);
+        }
+        assert!(moves.iter().all(|it| it.abs() <= 4.0));
+        assert!(moves.iter().any(|it| *it > 1.0) && moves.iter().any(|it| *it < -1.0), "{moves:?}");
     }
 
     #[test]
