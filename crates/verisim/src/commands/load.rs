@@ -11,6 +11,7 @@ use verisim_face::{Picture, Recognizer};
 
 use crate::cli::{ModelArgs, ThresholdArgs};
 use crate::dataset::decode_picture;
+use crate::models::names;
 use crate::output::Printer;
 
 /// Pictures that are decoded before they are embedded: bounded memory, all cores busy.
@@ -35,9 +36,10 @@ pub(crate) struct Embedded {
     pub(crate) template: anyhow::Result<Template>,
 }
 
-/// Loads the model that was asked for.
+/// Loads the model that was asked for, by its path or by its name.
 pub(crate) fn recognizer(args: &ModelArgs) -> anyhow::Result<Recognizer> {
-    Ok(Recognizer::new(Model::load(&args.model, args.card.as_deref())?))
+    let path = names::resolve(&args.model)?;
+    Ok(Recognizer::new(Model::load(&path, args.card.as_deref())?))
 }
 
 /// The head that the model carries.
