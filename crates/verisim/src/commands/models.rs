@@ -243,9 +243,11 @@ fn show(args: &ShowArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     }
     printer.data(format_args!("# {}\n# SHA-256 {}", path.display(), model.digest()))?;
     if let Some(it) = registry.by_digest(&model.digest()) {
-        let use_ = if it.commercial_use { "allowed" } else { "not allowed" };
-        printer
-            .data(format_args!("# {}\n# {}: commercial use {use_}", it.description, it.license))?;
+        let verb = if it.commercial_use { "allows" } else { "forbids" };
+        printer.data(format_args!(
+            "# {}\n# the license, {}, {verb} commercial use",
+            it.description, it.license
+        ))?;
     }
     printer.data(model.card().to_toml().context("cannot write the card")?.trim_end())?;
     Ok(Outcome::Done)

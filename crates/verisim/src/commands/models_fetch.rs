@@ -52,7 +52,8 @@ pub(crate) fn fetch(args: &FetchArgs, printer: &Printer) -> anyhow::Result<Outco
     for model in &wanted {
         if !model.commercial_use && !args.accept_license {
             bail!(
-                "the license of {} ({}) does not allow commercial use; read it at {}, and say --accept-license",
+                "the license of {} ({}) does not allow commercial use; read it at {}, and say \
+                 --accept-license",
                 model.name,
                 model.license,
                 model.source

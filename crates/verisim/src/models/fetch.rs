@@ -106,21 +106,19 @@ pub(crate) fn fetch(
         if part.n_bytes() >= n_before.saturating_add(PROGRESS) {
             n_failures = 0;
         }
+        n_failures += 1;
         let wait = match failure.outlook {
             Outlook::Anew => {
                 part.restart()?;
                 None
             }
             Outlook::Again(wait) => wait,
-            Outlook::Hopeless => {
-                if part.n_bytes() == 0 {
-                    part.discard()?;
-                }
-                return Err(given_up(model, folder, &failure, n_failures + 1));
-            }
+            Outlook::Hopeless => None,
         };
-        n_failures += 1;
-        if n_failures > patience.n_retries {
+        if failure.outlook == Outlook::Hopeless || n_failures > patience.n_retries {
+            if part.n_bytes() == 0 {
+                part.discard()?;
+            }
             return Err(given_up(model, folder, &failure, n_failures));
         }
         let wait = wait.unwrap_or(FIRST_WAIT * 2_u32.saturating_pow(n_failures - 1)).min(MAX_WAIT);
