@@ -21,7 +21,7 @@ Start here:
   verisim demo --data my/faces        the same on your own: my/faces/NAME/1.jpg
 
 Pictures are chips, that is aligned faces, of any size; with --detector they are photographs.
-Exit status: 0 done or match, 1 no match, 2 error."
+Exit status: 0 done or match, 1 no match or a damaged model, 2 error."
 )]
 pub(crate) struct Cli {
     /// Print results, warnings and errors only
@@ -84,8 +84,8 @@ pub(crate) enum Command {
 /// Which model to use.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// ONNX model that turns a chip into an embedding
-    #[arg(long, value_name = "FILE")]
+    /// ONNX model that turns a chip into an embedding, or its name in `verisim models list`
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: PathBuf,
 
     /// Card of the model, if it carries none: how to feed it (TOML)

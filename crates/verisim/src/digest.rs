@@ -1,11 +1,28 @@
 //! SHA-256 as hexadecimal digits: of bytes, and of the program that runs.
 
+use std::io::{self, Read};
+
 use anyhow::Context;
 use sha2::{Digest, Sha256};
+use verisim_core::ModelDigest;
 
 /// The digest of bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// The digest of what is read, however long it is.
+pub(crate) fn sha256_of(mut source: impl Read) -> io::Result<ModelDigest> {
+    let mut sum = Sha256::new();
+    let mut bytes = vec![0; 1 << 16];
+    loop {
+        match source.read(&mut bytes) {
+            Ok(0) => return Ok(ModelDigest::new(sum.finalize().into())),
+            Ok(n) => sum.update(&bytes[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// A digest in words.
@@ -30,5 +47,6 @@ mod tests {
         let found = sha256(b"abc");
         assert!(found.ends_with("b410ff61f20015ad"), "{found}");
         assert_eq!(found.len(), 64);
+        assert_eq!(sha256_of(&b"abc"[..]).unwrap().to_string(), found);
     }
 }

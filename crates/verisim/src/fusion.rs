@@ -13,6 +13,7 @@ use verisim_face::pipeline::Pipeline;
 use crate::dataset::FaceSet;
 use crate::digest::sha256;
 use crate::evaluation::{Samples, n_different};
+use crate::models::names;
 use crate::output::Printer;
 use crate::whole_file;
 
@@ -64,7 +65,9 @@ impl Models {
     pub(crate) fn load(paths: &[PathBuf], mirrored: bool) -> anyhow::Result<Self> {
         let mut models = Self { pipelines: Vec::new(), files: Vec::new(), mirrored };
         for path in paths {
-            let recognizer = Recognizer::new(Model::load(path, None)?).with_mirror_images(mirrored);
+            let path = names::resolve(path)?;
+            let model = Model::load(&path, None)?;
+            let recognizer = Recognizer::new(model).with_mirror_images(mirrored);
             let path = std::path::absolute(path).context("cannot find the current folder")?;
             models.files.push(FusedModel { path, sha256: recognizer.digest().to_string() });
             models.pipelines.push(Pipeline::new(recognizer, None));

@@ -10,6 +10,7 @@ mod digest;
 mod evaluation;
 mod fusion;
 mod memory;
+mod models;
 mod npy;
 mod output;
 mod report;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     let printer = Printer::new(cli.quiet);
     match commands::run(cli, &printer) {
         Ok(Outcome::Done | Outcome::Match) => ExitCode::SUCCESS,
-        Ok(Outcome::NoMatch) => ExitCode::from(1),
+        Ok(Outcome::NoMatch | Outcome::Damaged) => ExitCode::from(1),
         // Whoever reads the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 /// Pictures that are named one by one before the rest is only counted.
@@ -69,6 +69,18 @@ impl Printer {
         bar
     }
 
+    /// A bar over the bytes of a file, if somebody is looking.
+    pub(crate) fn bytes_progress(&self, what: &str, n_bytes: u64) -> ProgressBar {
+        if !self.is_interactive() {
+            return ProgressBar::with_draw_target(Some(n_bytes), ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template(
+            "{msg:>12} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
+        );
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(n_bytes).with_style(style).with_message(what.to_owned())
+    }
+
     /// Whether a line may be redrawn in place.
     pub(crate) fn is_interactive(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
@@ -93,6 +105,11 @@ pub(crate) fn explained(error: &anyhow::Error) -> String {
         text += &cause;
     }
     text
+}
+
+/// A size in words: 227.14 KiB.
+pub(crate) fn size(n_bytes: u64) -> String {
+    HumanBytes(n_bytes).to_string()
 }
 
 /// The first of several things, each on its line, and how many there are more.

@@ -3,10 +3,16 @@
 use verisim_core::ModelDigest;
 
 /// Cards written by hand; each names the SHA-256 that it belongs to.
-const CARDS: [(&str, &str); 1] = [(
-    "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
-    include_str!("../../cards/mobilefacenet_foamliu.toml"),
-)];
+const CARDS: [(&str, &str); 2] = [
+    (
+        "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
+        include_str!("../../cards/mobilefacenet_foamliu.toml"),
+    ),
+    (
+        "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+        include_str!("../../cards/sface_2021dec.toml"),
+    ),
+];
 
 /// The same of detectors.
 const DETECTOR_CARDS: [(&str, &str); 1] = [(

@@ -1,8 +1,10 @@
 //! Model files and their cards: which bytes, how to feed them, whether they may be trusted.
 
+mod address;
 mod card;
 mod head;
 mod known;
+pub mod registry;
 
 use std::fs;
 use std::io;
@@ -12,6 +14,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use verisim_core::{Head, ModelDigest};
 
+pub use self::address::check_address;
 pub use self::card::{
     Card, Figure, InvalidCard, METADATA_KEY, NoThreshold, ThresholdPoint, ThresholdTable,
     TrainingFacts,

@@ -14,6 +14,7 @@ use super::Outcome;
 use super::load;
 use crate::cli::ModelArgs;
 use crate::dataset::FaceSet;
+use crate::models::names;
 use crate::output::{Printer, explained};
 
 /// Where the gallery remembers the model that it was filled with.
@@ -48,8 +49,8 @@ pub(crate) struct GalleryArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) gallery: PathBuf,
 
-    /// ONNX model that turns a chip into an embedding; by default the one enrolled with
-    #[arg(long, value_name = "FILE")]
+    /// ONNX model that turns a chip into an embedding, or its name; by default the one enrolled with
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
 
     /// Card of the model, if it carries none: how to feed it (TOML)
@@ -180,7 +181,7 @@ pub(crate) fn create_or_open(
         let remember = |path: &Path| -> anyhow::Result<String> {
             Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
         };
-        gallery.set_setting(MODEL_SETTING, &remember(model)?)?;
+        gallery.set_setting(MODEL_SETTING, &remember(&names::resolve(model)?)?)?;
         if let Some(card) = &args.card {
             gallery.set_setting(CARD_SETTING, &remember(card)?)?;
         }

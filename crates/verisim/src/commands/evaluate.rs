@@ -31,7 +31,7 @@ Examples:
   verisim evaluate --fuse fused.json --data lfw/ --pairs pairs.txt
   verisim evaluate --embeddings e.npy --labels l.npy")]
 pub(crate) struct EvaluateArgs {
-    /// ONNX model that turns a chip into an embedding
+    /// ONNX model that turns a chip into an embedding, or its name
     #[arg(required_unless_present_any = ["embeddings", "fuse"])]
     model: Option<PathBuf>,
 

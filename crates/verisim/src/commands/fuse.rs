@@ -18,7 +18,7 @@ Example:
   verisim fuse --models eyes.onnx whole.onnx --data faces/ --out fused.json
   verisim evaluate --fuse fused.json --data lfw/ --pairs pairs.txt")]
 pub(crate) struct FuseArgs {
-    /// ONNX models with their cards, one or more
+    /// ONNX models with their cards, or their names, one or more
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     models: Vec<PathBuf>,
 

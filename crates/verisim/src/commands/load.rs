@@ -14,6 +14,7 @@ use verisim_face::{Picture, Recognizer};
 
 use crate::cli::{ModelArgs, SightArgs, ThresholdArgs};
 use crate::dataset::decode_picture;
+use crate::models::names;
 use crate::output::Printer;
 
 /// A threshold, and what it stands for.
@@ -43,9 +44,10 @@ impl Embedded {
     }
 }
 
-/// Loads the model that was asked for.
+/// Loads the model that was asked for, by its path or by its name.
 pub(crate) fn recognizer(args: &ModelArgs) -> anyhow::Result<Recognizer> {
-    Ok(Recognizer::new(Model::load(&args.model, args.card.as_deref())?))
+    let path = names::resolve(&args.model)?;
+    Ok(Recognizer::new(Model::load(&path, args.card.as_deref())?))
 }
 
 /// The model that was asked for, and what finds faces for it if it was asked for, too.
@@ -60,7 +62,8 @@ pub(crate) fn pipeline_of(
     usual: FaceChoice,
 ) -> anyhow::Result<Pipeline> {
     let Some(path) = &sight.detector else { return Ok(Pipeline::new(recognizer, None)) };
-    let detector = OnnxDetector::load(path, sight.detector_card.as_deref())?;
+    let path = names::resolve(path)?;
+    let detector = OnnxDetector::load(&path, sight.detector_card.as_deref())?;
     let choice = sight.face.map_or(usual, FaceChoice::from);
     Ok(Pipeline::new(recognizer, Some(Sight::new(detector, choice))))
 }

@@ -18,6 +18,8 @@ pub(crate) mod identify;
 pub(crate) mod load;
 pub(crate) mod map;
 pub(crate) mod models;
+pub(crate) mod models_add;
+pub(crate) mod models_fetch;
 pub(crate) mod synth;
 pub(crate) mod train;
 pub(crate) mod verify;
@@ -36,6 +38,8 @@ pub(crate) enum Outcome {
     Match,
     /// They do not.
     NoMatch,
+    /// What was to be checked is not as it should be.
+    Damaged,
 }
 
 /// Runs what was typed.

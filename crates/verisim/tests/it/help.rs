@@ -5,7 +5,7 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 21] = [
     &["demo"],
     &["train"],
     &["evaluate"],
@@ -20,6 +20,10 @@ const COMMANDS: [&[&str]; 17] = [
     &["forget"],
     &["gallery"],
     &["models"],
+    &["models", "list"],
+    &["models", "add"],
+    &["models", "verify"],
+    &["models", "fetch"],
     &["synth"],
     &["data"],
     &["bench"],

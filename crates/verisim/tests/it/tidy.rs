@@ -20,6 +20,7 @@ const HOMES: &[(&str, &str)] = &[
     ("ImageReader", "crates/verisim-face/src/image.rs"),
     ("rusqlite", "crates/verisim-gallery/src/store.rs"),
     ("linfa", "crates/verisim/src/evaluation/kmeans.rs"),
+    ("ureq", "crates/verisim/src/models/http.rs"),
     ("tpe::", "crates/verisim/src/comparison/tune.rs"),
     ("burn::", "crates/verisim-learn/"),
     ("anyhow", "crates/verisim/"),
