@@ -1,8 +1,11 @@
-//! What is enrolled: a template and the digest of its picture; it does not know whose face it is.
+//! What is enrolled: a template and where it comes from; it does not know whose face it is.
 
 use std::fmt;
 
 use verisim_core::Template;
+
+use crate::InvalidDetails;
+use crate::details::check_text;
 
 /// One captured face of an identity.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +14,25 @@ pub struct Sample {
     pub template: Template,
     /// The picture it was made from.
     pub source: SourceDigest,
+    /// How good the picture is, from 0 to 100 (ISO/IEC 29794-1), if somebody judged it.
+    pub quality: Option<u8>,
+    /// What the caller calls the picture, such as the name of its file.
+    pub label: Option<String>,
+}
+
+impl Sample {
+    /// A sample without a quality and a label.
+    pub fn new(template: Template, source: SourceDigest) -> Self {
+        Self { template, source, quality: None, label: None }
+    }
+
+    /// Fails if the quality or the label cannot be kept.
+    pub(crate) fn check(&self) -> Result<(), InvalidDetails> {
+        if let Some(found) = self.quality.filter(|&quality| quality > 100) {
+            return Err(InvalidDetails::Quality { found });
+        }
+        self.label.as_deref().map_or(Ok(()), |label| check_text("the label of a sample", label))
+    }
 }
 
 /// SHA-256 of the bytes of a picture.
@@ -47,17 +69,16 @@ mod tests {
 
     #[test]
     fn debug_output_hides_the_embedding() {
-        let sample = Sample {
-            template: Template {
-                embedding: Embedding::new(vec![3.0, 4.0]).unwrap(),
-                model: ModelDigest::new([0xab; 32]),
-            },
-            source: SourceDigest::new([0xcd; 32]),
+        let template = Template {
+            embedding: Embedding::new(vec![3.0, 4.0]).unwrap(),
+            model: ModelDigest::new([0xab; 32]),
         };
+        let sample = Sample::new(template, SourceDigest::new([0xcd; 32]));
         assert_eq!(
             format!("{sample:?}"),
             "Sample { template: Template { embedding: Embedding(2 components), \
-             model: ModelDigest(abababababab) }, source: SourceDigest(cdcdcdcdcdcd) }"
+             model: ModelDigest(abababababab) }, source: SourceDigest(cdcdcdcdcdcd), \
+             quality: None, label: None }"
         );
     }
 }
