@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    bench, compare, data, demo, embed, enroll, evaluate, export, forget, fuse, gallery, identify,
-    map, models, synth, train, verify,
+    audit, bench, compare, data, demo, embed, enroll, evaluate, export, forget, fuse, gallery,
+    identify, map, models, synth, train, verify,
 };
 
 /// Metric learning and face recognition, from training a network to naming a face.
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Forget(forget::ForgetArgs),
     #[command(subcommand)]
     Gallery(gallery::GalleryCommand),
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     #[command(subcommand)]
     Models(models::ModelsCommand),
     Synth(synth::SynthArgs),
