@@ -1,5 +1,6 @@
 //! What is kept of an identity and of a sample beside the template: limits; it does not know where.
 
+use crate::sample::MAX_THUMBNAIL_BYTES;
 use crate::{GalleryError, name};
 
 /// Longest text of [`Metadata`], in bytes.
@@ -21,6 +22,12 @@ pub enum InvalidDetails {
     #[error("the metadata have {n_bytes} bytes, expected at most {MAX_METADATA_BYTES}")]
     MetadataTooLong {
         /// Their length.
+        n_bytes: usize,
+    },
+    /// A thumbnail is too large.
+    #[error("the thumbnail has {n_bytes} bytes, expected at most {MAX_THUMBNAIL_BYTES}")]
+    ThumbnailTooLong {
+        /// Its length.
         n_bytes: usize,
     },
     /// A text is empty, too long, or holds a control character.

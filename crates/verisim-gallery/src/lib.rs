@@ -69,5 +69,5 @@ pub use gallery::{
 pub use id::{InvalidId, RandomId};
 pub use name::{InvalidName, MAX_NAME_BYTES, UNKNOWN_PERSON};
 pub use policy::{NEAR_DUPLICATE, NearDuplicates, Policy, ScoreRule};
-pub use sample::{Sample, SourceDigest};
+pub use sample::{MAX_THUMBNAIL_BYTES, Sample, SourceDigest, Thumbnail};
 pub use vault::{InvalidSecret, MIN_PASSPHRASE, Secret};

@@ -6,10 +6,13 @@ use verisim_core::Embedding;
 
 use crate::details::Details;
 use crate::id::RandomId;
-use crate::record::{decode_details, decode_sample, encode_details, encode_sample};
+use crate::record::{
+    decode_details, decode_sample, decode_thumbnail, encode_details, encode_sample,
+    encode_thumbnail,
+};
 use crate::store::{IdentityRow, NewIdentity, NewTemplate, Session, TemplateRow};
 use crate::vault::{PersonKey, Place, Vault};
-use crate::{Damage, GalleryError, Sample};
+use crate::{Damage, GalleryError, Sample, Thumbnail};
 
 /// An identity in the store, with its key.
 pub(crate) struct Person {
@@ -73,6 +76,19 @@ pub(crate) fn open_template(
     decode_sample(&opened, dim, row.id).map_err(|damage| session.damaged(damage))
 }
 
+/// The thumbnail of a template, if it has one.
+pub(crate) fn open_thumbnail(
+    session: &Session<'_>,
+    vault: &Vault,
+    person: &Person,
+    row: &TemplateRow,
+) -> Result<Option<Thumbnail>, GalleryError> {
+    let Some(sealed) = session.thumbnail(row.id)? else { return Ok(None) };
+    let opened = vault.open(&person.key, Place::Thumbnail(person.uid, row.uid), &sealed).ok();
+    let thumbnail = opened.and_then(|bytes| decode_thumbnail(&bytes));
+    thumbnail.map(Some).ok_or_else(|| session.damaged(Damage::Template { template: row.id }))
+}
+
 /// Adds an identity under a key of its own.
 pub(crate) fn add(
     session: &Session<'_>,
@@ -123,14 +139,19 @@ pub(crate) fn add_sample(
         let uid = RandomId::draw()?;
         let bytes = encode_sample(sample).map_err(io::Error::other)?;
         let sealed = vault.seal(&person.key, Place::Template(person.uid, uid), &bytes)?;
-        Ok((uid, sealed))
+        let thumbnail = sample.thumbnail.as_ref().map(|it| -> io::Result<_> {
+            let bytes = encode_thumbnail(it).map_err(io::Error::other)?;
+            vault.seal(&person.key, Place::Thumbnail(person.uid, uid), &bytes)
+        });
+        Ok((uid, sealed, thumbnail.transpose()?))
     };
-    let (uid, sealed) = make().map_err(|error| session.failed(error))?;
+    let (uid, sealed, thumbnail) = make().map_err(|error| session.failed(error))?;
     session.add_template(&NewTemplate {
         uid,
         identity: person.id,
         source_tag: source_tag(vault, sample),
         sealed: &sealed,
+        thumbnail: thumbnail.as_deref(),
         quality: sample.quality,
         enrolled_at: now,
     })

@@ -5,13 +5,15 @@ use std::num::TryFromIntError;
 use verisim_core::Embedding;
 
 use crate::details::{Details, Metadata};
-use crate::sample::Sample;
+use crate::sample::{Sample, Thumbnail};
 use crate::{Damage, blob};
 
 /// Details fill a power of two, and at least this many bytes, so that their length tells little.
 const MIN_RECORD_BYTES: usize = 256;
 /// Labels fill a multiple of this.
 const LABEL_STEP: usize = 64;
+/// Thumbnails fill a multiple of this.
+const THUMBNAIL_STEP: usize = 1024;
 /// The length of a text that is not there.
 const ABSENT: u16 = u16::MAX;
 
@@ -61,6 +63,21 @@ pub(crate) fn encode_sample(sample: &Sample) -> Result<Vec<u8>, TryFromIntError>
     let n_bytes = (1 + label.len()).next_multiple_of(LABEL_STEP);
     bytes.resize(sample.template.embedding.dim() * 4 + n_bytes, 0);
     Ok(bytes)
+}
+
+/// The bytes of a thumbnail: its length (`u32`, little-endian), the picture, zeros.
+pub(crate) fn encode_thumbnail(thumbnail: &Thumbnail) -> Result<Vec<u8>, TryFromIntError> {
+    let n_bytes = u32::try_from(thumbnail.0.len())?;
+    let mut bytes = [n_bytes.to_le_bytes().as_slice(), &thumbnail.0].concat();
+    bytes.resize(bytes.len().next_multiple_of(THUMBNAIL_STEP), 0);
+    Ok(bytes)
+}
+
+/// The thumbnail that `bytes` hold.
+pub(crate) fn decode_thumbnail(bytes: &[u8]) -> Option<Thumbnail> {
+    let (n_bytes, rest) = bytes.split_first_chunk()?;
+    let picture = rest.get(..u32::from_le_bytes(*n_bytes) as usize)?;
+    Some(Thumbnail(picture.to_vec()))
 }
 
 /// The embedding of `dim` components and the label that `bytes` hold; `template` is the row.
@@ -129,7 +146,7 @@ mod tests {
 
         #[test]
         fn any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..90)) {
-            let _ = (decode_details(&bytes), decode_sample(&bytes, 2, 1));
+            let _ = (decode_details(&bytes), decode_sample(&bytes, 2, 1), decode_thumbnail(&bytes));
         }
     }
 }

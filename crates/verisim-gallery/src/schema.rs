@@ -7,7 +7,7 @@
 //! | `gallery` | one row: the gallery's random id, the digest of the model, the dimension of its embeddings, how often somebody was forgotten, the policy, and where the log ends |
 //! | `seal` | one row, if the gallery is sealed: how a passphrase becomes the master key, and what tells a wrong key |
 //! | `identity` | a random id, tags of the name and of the external id, the slots of the details and of the person's key, when first enrolled (Unix seconds); each has at least one template |
-//! | `template` | a random id, whose it is, a tag of its picture's digest, its slot, quality, when enrolled |
+//! | `template` | a random id, whose it is, a tag of its picture's digest, its slot, that of a thumbnail if there is one, quality, when enrolled |
 //! | `slot` | sealed bytes, or zeros if the slot is free |
 //! | `free_slot` | the free ones, by size |
 //! | `event` | the log: position from 1, a line of JSON, the hash of it and all before it |
@@ -83,6 +83,7 @@ pub(crate) const TABLES: &str = "
         identity INTEGER NOT NULL REFERENCES identity,
         source_tag BLOB NOT NULL,
         slot INTEGER NOT NULL UNIQUE REFERENCES slot,
+        thumbnail INTEGER UNIQUE REFERENCES slot,
         quality INTEGER CHECK (quality BETWEEN 0 AND 100),
         enrolled_at INTEGER NOT NULL,
         UNIQUE (identity, source_tag)
@@ -118,6 +119,7 @@ pub(crate) const DROP_FORMAT_1: &str = "
 
 /// Slots in use.
 const USED: &str = "SELECT slot FROM template UNION ALL SELECT details FROM identity
+    UNION ALL SELECT thumbnail FROM template WHERE thumbnail IS NOT NULL
     UNION ALL SELECT person_key FROM identity WHERE person_key IS NOT NULL";
 
 /// Tables, and a query for how many of their rows contradict the others; free slots hold zeros.
@@ -134,7 +136,8 @@ pub(crate) fn contradictions() -> [(&'static str, String); 4] {
         (
             "template",
             "SELECT count(*) FROM template WHERE identity NOT IN (SELECT id FROM identity)
-                 OR slot NOT IN (SELECT id FROM slot)"
+                 OR slot NOT IN (SELECT id FROM slot)
+                 OR (thumbnail IS NOT NULL AND thumbnail NOT IN (SELECT id FROM slot))"
                 .to_owned(),
         ),
         (

@@ -3,7 +3,7 @@
 use super::Gallery;
 use crate::details::Details;
 use crate::id::RandomId;
-use crate::{GalleryError, people};
+use crate::{GalleryError, Thumbnail, people};
 
 /// An enrolled identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct TemplateSummary {
     pub quality: Option<u8>,
     /// What the caller calls the picture.
     pub label: Option<String>,
+    /// The small picture that was kept with it.
+    pub thumbnail: Option<Thumbnail>,
     /// When it was enrolled, in seconds since 1970 (UTC).
     pub enrolled_at: i64,
 }
@@ -65,7 +67,8 @@ impl Gallery {
         session.templates_of(row.id, |row| {
             let (_, label) = people::open_template(&session, &self.vault, &person, &row, self.dim)?;
             let (quality, enrolled_at) = (row.quality, row.enrolled_at);
-            templates.push(TemplateSummary { quality, label, enrolled_at });
+            let thumbnail = people::open_thumbnail(&session, &self.vault, &person, &row)?;
+            templates.push(TemplateSummary { quality, label, thumbnail, enrolled_at });
             Ok(())
         })?;
         Ok(templates)

@@ -56,7 +56,8 @@ impl Gallery {
         session.templates_after(0, |row| {
             let damaged = || session.damaged(Damage::Template { template: row.id });
             let person = persons.get(&row.identity).ok_or_else(damaged)?;
-            people::open_template(&session, &self.vault, person, &row, self.dim).map(drop)
+            people::open_template(&session, &self.vault, person, &row, self.dim)?;
+            people::open_thumbnail(&session, &self.vault, person, &row).map(drop)
         })?;
         ledger::check(&session, &self.vault.chain()).map(drop)
     }

@@ -41,6 +41,7 @@ pub(crate) struct NewTemplate<'a> {
     pub(crate) identity: i64,
     pub(crate) source_tag: [u8; 32],
     pub(crate) sealed: &'a [u8],
+    pub(crate) thumbnail: Option<&'a [u8]>,
     pub(crate) quality: Option<u8>,
     pub(crate) enrolled_at: i64,
 }
@@ -152,6 +153,13 @@ impl Session<'_> {
         })?
     }
 
+    /// The thumbnail of a template, as it is stored, if it has one.
+    pub(crate) fn thumbnail(&self, template: i64) -> Result<Option<Vec<u8>>, GalleryError> {
+        let select = "SELECT content FROM template LEFT JOIN slot ON slot.id = thumbnail
+            WHERE template.id = ?1 AND thumbnail IS NOT NULL";
+        self.run(|sql| first(sql, select, [template]).optional())
+    }
+
     /// Whether an identity has a template of this source.
     pub(crate) fn has_source(&self, identity: i64, tag: &[u8; 32]) -> Result<bool, GalleryError> {
         let select = "SELECT 1 FROM template WHERE identity = ?1 AND source_tag = ?2";
@@ -191,11 +199,12 @@ impl Session<'_> {
     pub(crate) fn add_template(&self, new: &NewTemplate<'_>) -> Result<(), GalleryError> {
         self.run(|sql| {
             let slot = slots::fill(sql, new.sealed)?;
+            let thumbnail = new.thumbnail.map(|it| slots::fill(sql, it)).transpose()?;
             let insert = "INSERT INTO template
-                (uid, identity, source_tag, slot, quality, enrolled_at)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+                (uid, identity, source_tag, slot, thumbnail, quality, enrolled_at)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             let (uid, tag, at) = (new.uid.as_bytes(), new.source_tag, new.enrolled_at);
-            let row = (uid, new.identity, tag, slot, new.quality, at);
+            let row = (uid, new.identity, tag, slot, thumbnail, new.quality, at);
             sql.prepare_cached(insert)?.execute(row).map(drop)
         })
     }
@@ -204,6 +213,7 @@ impl Session<'_> {
     pub(crate) fn forget(&self, identity: i64) -> Result<usize, GalleryError> {
         self.run(|sql| {
             let theirs = "SELECT slot FROM template WHERE identity = ?1
+                UNION ALL SELECT thumbnail FROM template WHERE identity = ?1
                 UNION ALL SELECT details FROM identity WHERE id = ?1
                 UNION ALL SELECT person_key FROM identity WHERE id = ?1";
             slots::empty(sql, theirs, identity)?;

@@ -51,6 +51,8 @@ pub(crate) enum Place {
     Details(RandomId),
     /// A template of the person.
     Template(RandomId, RandomId),
+    /// The thumbnail of such a template.
+    Thumbnail(RandomId, RandomId),
 }
 
 /// Bytes that do not open: they were changed, or belong elsewhere.
@@ -147,6 +149,7 @@ impl Vault {
             Place::Key(person) => (b'k', person, None),
             Place::Details(person) => (b'd', person, None),
             Place::Template(person, template) => (b't', person, Some(template)),
+            Place::Thumbnail(person, template) => (b'p', person, Some(template)),
         };
         let mut bound = [0; 49];
         bound[0] = kind;
@@ -230,7 +233,8 @@ mod tests {
             let place = Place::Template(ANN, BOB);
             let sealed = vault.seal(&key, place, b"template").unwrap();
             assert_eq!(vault.open(&key, place, &sealed).unwrap(), b"template");
-            for other in [Place::Template(BOB, ANN), Place::Template(ANN, ANN), Place::Details(ANN)]
+            for other in
+                [Place::Template(BOB, ANN), Place::Thumbnail(ANN, BOB), Place::Details(ANN)]
             {
                 assert_eq!(vault.open(&key, other, &sealed), Err(Broken));
             }

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use verisim_gallery::{Action, Gallery, GalleryError, Sample, Secret};
 
-use crate::synthetic::{DIM, model, sample, samples};
+use crate::synthetic::{DIM, model, sample, samples, traces};
 
 /// The tables of format 1, as version 0.1 made them.
 const FORMAT_1: &str = "
@@ -96,6 +96,7 @@ fn a_gallery_of_format_1_is_brought_to_the_present_one() {
     assert!(matches!(actions[0], Action::Migrated { format: 1 }));
     let _ = gallery.forget("Ann").unwrap();
     gallery.check().unwrap();
+    assert_eq!(traces(folder.path(), &samples("Ann", 2)), [""; 0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use rusqlite::Connection;
-use verisim_gallery::{Enrollment, Gallery, GalleryError, Metadata, Sample, Secret};
+use verisim_gallery::{Enrollment, Gallery, GalleryError, Metadata, Sample, Secret, Thumbnail};
 
 use crate::child::kind;
 use crate::synthetic::{DIM, model, sample, samples, traces, traces_of};
@@ -38,8 +38,16 @@ fn leaks(folder: &Path, secrets: &HashSet<[u8; 16]>) -> bool {
 }
 
 fn labeled(identity: &str, n: usize) -> Vec<Sample> {
-    let label = |sample| Sample { label: Some(format!("known/{identity}/1.jpg")), ..sample };
-    samples(identity, n).into_iter().map(label).collect()
+    let thumbnail = |idx: usize| {
+        let picture = samples("picture", 30 + idx).into_iter().skip(10);
+        let bytes = picture.flat_map(|it| *it.source.as_bytes());
+        Thumbnail(bytes.chain(identity.bytes().cycle().take(9000 * idx)).collect())
+    };
+    let label = |(idx, sample)| {
+        let label = Some(format!("known/{identity}/1.jpg"));
+        Sample { label, thumbnail: Some(thumbnail(idx)), ..sample }
+    };
+    samples(identity, n).into_iter().enumerate().map(label).collect()
 }
 
 #[test]
@@ -65,7 +73,8 @@ fn nothing_of_a_person_lies_open() {
     let mut gallery = Gallery::open(folder.path(), Some(&key(7))).unwrap();
     gallery.check().unwrap();
     assert_eq!(gallery.identities().unwrap()[0].details.metadata, Some(metadata));
-    assert_eq!(gallery.templates("Annabelle").unwrap()[1].label, ann[1].label);
+    let template = &gallery.templates("Annabelle").unwrap()[1];
+    assert_eq!((&template.label, &template.thumbnail), (&ann[1].label, &ann[1].thumbnail));
     assert_eq!(gallery.nearest(&ann[1].template, 1).unwrap()[0].identity, "Annabelle");
     assert_eq!(gallery.enroll("Annabelle", &ann).unwrap().n_already_there, 3);
 }

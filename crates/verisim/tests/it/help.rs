@@ -5,7 +5,7 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &["demo"],
     &["train"],
     &["evaluate"],
@@ -19,6 +19,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["identify"],
     &["forget"],
     &["gallery"],
+    &["audit"],
     &["models"],
     &["synth"],
     &["data"],

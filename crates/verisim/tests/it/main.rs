@@ -14,6 +14,7 @@ mod demo;
 mod export;
 mod flow;
 mod fuse;
+mod gallery;
 mod head;
 mod help;
 mod map;
