@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use verisim_core::ModelDigest;
 
-use crate::InvalidName;
+use crate::{Damage, InvalidDetails, InvalidName};
 
 /// Why a gallery could not do what it was asked for.
 ///
@@ -69,6 +69,67 @@ pub enum GalleryError {
     /// An identity cannot bear this name.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
+    /// Something beside a template cannot be kept.
+    #[error(transparent)]
+    InvalidDetails(#[from] InvalidDetails),
+    /// Another identity bears this external id.
+    #[error("another identity in the gallery {path} bears the external id {external_id:?}")]
+    ExternalIdTaken {
+        /// The gallery file.
+        path: PathBuf,
+        /// The external id.
+        external_id: String,
+    },
+    /// An identity would have more templates than the policy allows.
+    #[error(
+        "the identity would have {wanted} templates, but the gallery {path} keeps at most {max} of \
+         each: enroll fewer pictures, or raise the limit"
+    )]
+    TooManyTemplates {
+        /// The gallery file.
+        path: PathBuf,
+        /// Number of templates it would have.
+        wanted: usize,
+        /// Most templates that the policy allows.
+        max: u32,
+    },
+    /// The gallery is sealed, and no secret was given.
+    #[error("the gallery {path} is sealed: give its key or passphrase")]
+    Sealed {
+        /// The gallery file.
+        path: PathBuf,
+    },
+    /// The secret is not the one that the gallery is sealed with.
+    #[error("the gallery {path} is sealed with {expected}: the one given does not open it")]
+    WrongSecret {
+        /// The gallery file.
+        path: PathBuf,
+        /// What kind of secret opens it.
+        expected: &'static str,
+    },
+    /// A secret was given for a gallery that is not sealed.
+    #[error(
+        "the gallery {path} is not sealed, but a secret was given: leave it out, or enroll into a \
+         new gallery with it"
+    )]
+    NotSealed {
+        /// The gallery file.
+        path: PathBuf,
+    },
+    /// Something is where a copy, or a restored gallery, should come.
+    #[error("{path} is there already: choose another place, or move it away")]
+    Occupied {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A receipt does not agree with the gallery.
+    #[error("the receipt does not agree with the gallery {path}: {mismatch}")]
+    ReceiptMismatch {
+        /// The gallery file.
+        path: PathBuf,
+        /// What does not agree.
+        mismatch: Mismatch,
+    },
     /// Nobody of this name is enrolled.
     #[error("no identity {name:?} in the gallery {path}{}", did_you_mean(.similar))]
     NoSuchIdentity {
@@ -123,57 +184,23 @@ pub enum GalleryError {
     },
 }
 
-/// What is wrong with a gallery file. Rows are named by their numbers, never by what they hold.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Where a receipt and a gallery disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Damage {
-    /// The engine does not recognize the file.
-    #[error("it is not an SQLite file, or its first page was overwritten")]
-    NotSqlite,
-    /// The engine's own check failed.
-    #[error("the engine reports {report:?}")]
-    Pages {
-        /// The engine's words.
-        report: String,
-    },
-    /// The format is one that never existed.
-    #[error("its format is {found}, expected 1 or later")]
-    Format {
-        /// The format that the file claims.
-        found: i32,
-    },
-    /// The row that binds the gallery to its model makes no sense.
-    #[error("the model digest has {n_bytes} bytes (expected 32) and the dimension is {dim}")]
-    Binding {
-        /// Length of the digest.
-        n_bytes: usize,
-        /// Number of components of an embedding.
-        dim: i64,
-    },
-    /// An embedding is not of the gallery's dimension.
-    #[error("template {template} has {found} bytes, expected {expected}")]
-    EmbeddingSize {
-        /// Row of the template.
-        template: i64,
-        /// Length found, in bytes.
-        found: usize,
-        /// Length of all embeddings of the gallery, in bytes.
-        expected: usize,
-    },
-    /// An embedding is not a finite vector of unit length.
-    #[error("template {template} is not a vector of unit length")]
-    NotUnitLength {
-        /// Row of the template.
-        template: i64,
-    },
-    /// Rows refer to others that are missing, or a forgotten template was not overwritten.
-    #[error("{n_rows} rows of table {table} contradict the others")]
-    Contradictions {
-        /// The table.
-        table: &'static str,
-        /// Number of such rows.
-        n_rows: usize,
-    },
+pub enum Mismatch {
+    /// The receipt is of another gallery.
+    #[error("it is of another gallery")]
+    Gallery,
+    /// The log ends before the record that the receipt names: the gallery was put back to a state
+    /// before it.
+    #[error("the log ends before the record that it names, so the gallery is an earlier one")]
+    Beyond,
+    /// The record that the receipt names says something else.
+    #[error("the log says something else at the record that it names")]
+    Record,
+    /// The person is enrolled.
+    #[error("the person is in the gallery")]
+    Enrolled,
 }
 
 impl GalleryError {

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::id::RandomId;
 use crate::{Damage, GalleryError};
 
 const NAME: &str = "gallery.sqlite";
@@ -55,6 +56,75 @@ pub(crate) fn expect(path: &Path) -> Result<(), GalleryError> {
             _ => Err(GalleryError::from_io(path, error)),
         },
     }
+}
+
+/// Fails if there is something at `path`.
+pub(crate) fn expect_nothing(path: &Path) -> Result<(), GalleryError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(GalleryError::Occupied { path: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(GalleryError::from_io(path, error)),
+    }
+}
+
+/// Fails if there is a gallery file at `path`, or something that the engine would take for part of it.
+pub(crate) fn expect_no_gallery(path: &Path) -> Result<(), GalleryError> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        expect_nothing(Path::new(&name))?;
+    }
+    Ok(())
+}
+
+/// Where the engine keeps writes that are not in the file yet.
+pub(crate) fn log_of_writes(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// Has `write` fill an empty file beside `path`, and moves it there when it is on disk.
+pub(crate) fn write_new(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), GalleryError>,
+) -> Result<(), GalleryError> {
+    let absolute = std::path::absolute(path);
+    let path = absolute.map_err(|error| GalleryError::from_io(path, error))?;
+    let id = RandomId::draw().map_err(|error| GalleryError::from_io(&path, error))?;
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{id}"));
+    let draft = PathBuf::from(draft);
+    create_if_missing(&draft)?;
+    let written = write(&draft).and_then(|()| publish(&draft, &path));
+    if written.is_err() {
+        // The first error is the one to tell of.
+        fs::remove_file(&draft).ok();
+    }
+    written
+}
+
+/// Makes the file `draft` durable, and moves it to `path`, durably.
+pub(crate) fn publish(draft: &Path, path: &Path) -> Result<(), GalleryError> {
+    let attempt = || -> io::Result<()> {
+        OpenOptions::new().write(true).open(draft)?.sync_all()?;
+        fs::rename(draft, path)?;
+        #[cfg(unix)]
+        if let Some(folder) = path.parent() {
+            fs::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    };
+    attempt().map_err(|error| GalleryError::from_io(path, error))
+}
+
+/// Lets only the owner read the file.
+pub(crate) fn make_private(path: &Path) -> Result<(), GalleryError> {
+    #[cfg(unix)]
+    let made = fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600));
+    #[cfg(not(unix))]
+    let made = Ok(());
+    made.map_err(|error| GalleryError::from_io(path, error))
 }
 
 /// Why the engine could not open the file or one beside it, which it does not tell itself.

@@ -2,12 +2,14 @@
 //!
 //! A [`Gallery`] is a folder that keeps, for every identity, the templates of its pictures. It is
 //! bound to one model, for templates of two models cannot be compared, and refuses those of another.
-//! An identity is as similar to a probe as the best of its templates; enrolling another retrains
-//! nothing and changes no score.
+//! An identity is as similar to a probe as the best of its templates, or as another [`ScoreRule`] has
+//! it; enrolling another retrains nothing and changes no score.
 //!
 //! What [`Gallery::enroll`] and [`Gallery::forget`] have answered survives a killed process and a
 //! power failure, and what they were doing at that moment happened entirely or not at all.
-//! Forgetting overwrites the templates' bytes.
+//! Forgetting overwrites all bytes of a person, and a log, which cannot be changed unnoticed, says
+//! that it was done. A gallery that is made with a [`Secret`] is sealed: all that is kept of a person
+//! is encrypted under a key of that person, which forgetting destroys.
 //!
 //! This crate knows neither networks nor pictures: templates come from its caller. It prints
 //! nothing and logs nothing. Searches compare the probe with every template.
@@ -21,10 +23,10 @@
 //! let template =
 //!     |values: [f32; 2]| Embedding::new(values.into()).map(|embedding| Template { embedding, model });
 //!
-//! let mut gallery = Gallery::create_or_open(folder.path(), model, 2)?;
+//! let mut gallery = Gallery::create_or_open(folder.path(), model, 2, None)?;
 //! let source = SourceDigest::new([1; 32]); // SHA-256 of the picture's bytes
-//! gallery.enroll("Ann", &[Sample { template: template([1.0, 0.0])?, source }])?;
-//! gallery.enroll("Bob", &[Sample { template: template([0.0, 1.0])?, source }])?;
+//! gallery.enroll("Ann", &[Sample::new(template([1.0, 0.0])?, source)])?;
+//! gallery.enroll("Bob", &[Sample::new(template([0.0, 1.0])?, source)])?;
 //!
 //! let found = gallery.identify(&template([4.0, 3.0])?, 0.7, 5)?;
 //! assert_eq!(found.len(), 1);
@@ -35,19 +37,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod blob;
+mod damage;
+mod decision;
+mod details;
 mod error;
 mod file;
 mod gallery;
+mod id;
 mod matrix;
+mod migration;
 mod name;
 mod patience;
+mod people;
+mod policy;
+mod record;
 mod sample;
 mod schema;
 mod store;
+mod vault;
 
-pub use error::{Damage, GalleryError};
-pub use gallery::{Enrolled, Forgotten, Gallery, IdentitySummary};
-pub use matrix::Candidate;
+pub use audit::{Action, Event, InvalidReceipt, Receipt};
+pub use damage::Damage;
+pub use decision::{Candidate, Decision, DecisionRule, Winner};
+pub use details::{Details, InvalidDetails, MAX_LABEL_BYTES, MAX_METADATA_BYTES, Metadata};
+pub use error::{GalleryError, Mismatch};
+pub use gallery::{
+    Enrolled, Enrollment, Forgotten, Gallery, IdentitySummary, Stats, TemplateSummary,
+};
+pub use id::{InvalidId, RandomId};
 pub use name::{InvalidName, MAX_NAME_BYTES, UNKNOWN_PERSON};
-pub use sample::{Sample, SourceDigest};
+pub use policy::{NEAR_DUPLICATE, NearDuplicates, Policy, ScoreRule};
+pub use sample::{MAX_THUMBNAIL_BYTES, Sample, SourceDigest, Thumbnail};
+pub use vault::{InvalidSecret, MIN_PASSPHRASE, Secret};

@@ -1,26 +1,20 @@
 //! The templates of a gallery packed in memory for search; it does not know where they come from.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use verisim_core::Embedding;
 use verisim_core::knn::PackedEmbeddings;
 
-/// An identity found by a search.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
-    /// Name of the identity.
-    pub identity: String,
-    /// Similarity of its best template to the probe.
-    pub score: f32,
-}
+use crate::decision::{Candidate, Decision, DecisionRule, Scores};
+use crate::policy::{ScoreRule, Tally};
 
 /// Templates in the order of enrollment, and whose they are.
 ///
 /// It is a cache of the store that only grows: after a template was forgotten it is built anew.
 pub(crate) struct Matrix {
     embeddings: PackedEmbeddings,
-    owners: Vec<usize>, // [embeddings.len()], positions in `names`
+    owners: Vec<usize>,         // [embeddings.len()], positions in `names`
+    qualities: Vec<Option<u8>>, // [embeddings.len()]
     names: Vec<String>,
     owner_of_row: HashMap<i64, usize>, // by row of the identity in the store
     newest: i64,
@@ -33,6 +27,7 @@ impl Matrix {
         Self {
             embeddings: PackedEmbeddings::new(dim),
             owners: Vec::new(),
+            qualities: Vec::new(),
             names: Vec::new(),
             owner_of_row: HashMap::new(),
             newest: 0,
@@ -50,37 +45,69 @@ impl Matrix {
         self.n_forgets
     }
 
-    /// Adds the template of row `template`, which belongs to the identity of row `identity`.
-    pub(crate) fn push(&mut self, template: i64, identity: i64, name: &str, embedding: &Embedding) {
-        let owner = *self.owner_of_row.entry(identity).or_insert_with(|| {
-            self.names.push(name.to_owned());
-            self.names.len() - 1
-        });
+    /// Position of the identity of row `identity`, if it was introduced.
+    pub(crate) fn owner(&self, identity: i64) -> Option<usize> {
+        self.owner_of_row.get(&identity).copied()
+    }
+
+    /// Names the identity of row `identity`, before its first template comes; returns its position.
+    pub(crate) fn introduce(&mut self, identity: i64, name: String) -> usize {
+        self.owner_of_row.insert(identity, self.names.len());
+        self.names.push(name);
+        self.names.len() - 1
+    }
+
+    /// Adds the template of row `template`, which belongs to the identity at position `owner`.
+    pub(crate) fn push(
+        &mut self,
+        template: i64,
+        owner: usize,
+        embedding: &Embedding,
+        quality: Option<u8>,
+    ) {
         self.embeddings.push(embedding);
         self.owners.push(owner);
+        self.qualities.push(quality);
         self.newest = template;
     }
 
-    /// The `limit` identities nearest to `probe` by their best templates, best first, ties by name.
-    pub(crate) fn nearest(&self, probe: &Embedding, limit: usize) -> Vec<Candidate> {
-        let mut best = vec![f32::NEG_INFINITY; self.names.len()];
-        for (&owner, score) in self.owners.iter().zip(self.embeddings.similarities(probe)) {
-            best[owner] = score.max(best[owner]);
+    /// The `limit` identities nearest to `probe`, best first, ties by name.
+    pub(crate) fn nearest(
+        &self,
+        probe: &Embedding,
+        rule: ScoreRule,
+        limit: usize,
+    ) -> Vec<Candidate> {
+        self.score(probe, rule, |scores| {
+            scores.nearest(limit).into_iter().map(|it| scores.candidate(it)).collect()
+        })
+    }
+
+    /// Who `probe` shows.
+    pub(crate) fn decide(
+        &self,
+        probe: &Embedding,
+        rule: ScoreRule,
+        decision: &DecisionRule,
+    ) -> Decision {
+        self.score(probe, rule, |scores| scores.decide(decision))
+    }
+
+    /// Compares `probe` with every template.
+    fn score<T>(&self, probe: &Embedding, rule: ScoreRule, answer: impl Fn(&Scores<'_>) -> T) -> T {
+        let templates: Vec<f32> = self.embeddings.similarities(probe).collect();
+        let mut tallies = vec![Tally::default(); self.names.len()];
+        for ((&owner, &quality), &score) in self.owners.iter().zip(&self.qualities).zip(&templates)
+        {
+            tallies[owner].add(score, quality);
         }
-        let mut found: Vec<(usize, f32)> = best.into_iter().enumerate().collect();
-        let order = |a: &(usize, f32), b: &(usize, f32)| -> Ordering {
-            b.1.total_cmp(&a.1).then_with(|| self.names[a.0].cmp(&self.names[b.0]))
-        };
-        if limit < found.len() {
-            found.select_nth_unstable_by(limit, order);
-            found.truncate(limit);
-        }
-        found.sort_unstable_by(order);
-        let candidate = |(owner, score): (usize, f32)| {
-            let identity = self.names[owner].clone();
-            Candidate { identity, score }
-        };
-        found.into_iter().map(candidate).collect()
+        let identities: Vec<f32> = tallies.iter().map(|it| it.score(rule)).collect();
+        answer(&Scores {
+            templates: &templates,
+            owners: &self.owners,
+            identities: &identities,
+            names: &self.names,
+        })
     }
 }
 
@@ -99,14 +126,17 @@ mod tests {
     fn matrix(templates: &[(i64, f32)]) -> Matrix {
         let mut matrix = Matrix::new(2, 0);
         for (template, &(identity, angle)) in (1..).zip(templates) {
-            matrix.push(template, identity, &format!("id{identity}"), &at_angle(angle));
+            let known = matrix.owner(identity);
+            let owner =
+                known.unwrap_or_else(|| matrix.introduce(identity, format!("id{identity}")));
+            matrix.push(template, owner, &at_angle(angle), None);
         }
         matrix
     }
 
     #[track_caller]
     fn check(templates: &[(i64, f32)], probe: f32, limit: usize, expected: &[&str]) {
-        let found = matrix(templates).nearest(&at_angle(probe), limit);
+        let found = matrix(templates).nearest(&at_angle(probe), ScoreRule::Best, limit);
         let names: Vec<&str> = found.iter().map(|it| it.identity.as_str()).collect();
         assert_eq!(names, expected);
     }
@@ -148,7 +178,7 @@ mod tests {
                 .into_iter()
                 .map(|(identity, score)| Candidate { identity: format!("id{identity}"), score })
                 .collect();
-            prop_assert_eq!(matrix(&templates).nearest(&at_angle(probe), limit), expected);
+            prop_assert_eq!(matrix(&templates).nearest(&at_angle(probe), ScoreRule::Best, limit), expected);
         }
     }
 }

@@ -1,8 +1,11 @@
-//! What is enrolled: a template and the digest of its picture; it does not know whose face it is.
+//! What is enrolled: a template and where it comes from; it does not know whose face it is.
 
 use std::fmt;
 
 use verisim_core::Template;
+
+use crate::InvalidDetails;
+use crate::details::check_text;
 
 /// One captured face of an identity.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +14,38 @@ pub struct Sample {
     pub template: Template,
     /// The picture it was made from.
     pub source: SourceDigest,
+    /// How good the picture is, from 0 to 100 (ISO/IEC 29794-1), if somebody judged it.
+    pub quality: Option<u8>,
+    /// What the caller calls the picture, such as the name of its file.
+    pub label: Option<String>,
+    /// A small picture for people to look at, if the caller wants one to be kept; none by default.
+    pub thumbnail: Option<Thumbnail>,
+}
+
+/// The bytes of a small picture, in whatever format the caller likes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Thumbnail(pub Vec<u8>);
+
+/// Most bytes of a [`Thumbnail`].
+pub const MAX_THUMBNAIL_BYTES: usize = 64 * 1024;
+
+impl Sample {
+    /// A sample without a quality and a label.
+    pub fn new(template: Template, source: SourceDigest) -> Self {
+        Self { template, source, quality: None, label: None, thumbnail: None }
+    }
+
+    /// Fails if the quality or the label cannot be kept.
+    pub(crate) fn check(&self) -> Result<(), InvalidDetails> {
+        if let Some(found) = self.quality.filter(|&quality| quality > 100) {
+            return Err(InvalidDetails::Quality { found });
+        }
+        let n_bytes = self.thumbnail.as_ref().map_or(0, |it| it.0.len());
+        if n_bytes > MAX_THUMBNAIL_BYTES {
+            return Err(InvalidDetails::ThumbnailTooLong { n_bytes });
+        }
+        self.label.as_deref().map_or(Ok(()), |label| check_text("the label of a sample", label))
+    }
 }
 
 /// SHA-256 of the bytes of a picture.
@@ -31,6 +66,12 @@ impl SourceDigest {
     }
 }
 
+impl fmt::Debug for Thumbnail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Thumbnail({} bytes)", self.0.len())
+    }
+}
+
 impl fmt::Debug for SourceDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SourceDigest(")?;
@@ -46,18 +87,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_output_hides_the_embedding() {
+    fn debug_output_hides_the_embedding_and_the_picture() {
+        let template = Template {
+            embedding: Embedding::new(vec![3.0, 4.0]).unwrap(),
+            model: ModelDigest::new([0xab; 32]),
+        };
         let sample = Sample {
-            template: Template {
-                embedding: Embedding::new(vec![3.0, 4.0]).unwrap(),
-                model: ModelDigest::new([0xab; 32]),
-            },
-            source: SourceDigest::new([0xcd; 32]),
+            thumbnail: Some(Thumbnail(vec![7; 9])),
+            ..Sample::new(template, SourceDigest::new([0xcd; 32]))
         };
         assert_eq!(
             format!("{sample:?}"),
             "Sample { template: Template { embedding: Embedding(2 components), \
-             model: ModelDigest(abababababab) }, source: SourceDigest(cdcdcdcdcdcd) }"
+             model: ModelDigest(abababababab) }, source: SourceDigest(cdcdcdcdcdcd), \
+             quality: None, label: None, thumbnail: Some(Thumbnail(9 bytes)) }"
         );
     }
 }

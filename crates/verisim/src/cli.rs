@@ -6,8 +6,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use verisim_face::choice::FaceChoice;
 
 use crate::commands::{
-    bench, compare, data, demo, embed, enroll, evaluate, export, forget, fuse, gallery, identify,
-    map, models, synth, train, verify,
+    audit, bench, compare, data, demo, embed, enroll, evaluate, export, forget, fuse, gallery,
+    identify, map, models, synth, train, verify,
 };
 
 /// Metric learning and face recognition, from training a network to naming a face.
@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Forget(forget::ForgetArgs),
     #[command(subcommand)]
     Gallery(gallery::GalleryCommand),
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     #[command(subcommand)]
     Models(models::ModelsCommand),
     Synth(synth::SynthArgs),

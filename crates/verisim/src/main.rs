@@ -1,5 +1,6 @@
 //! `verisim`: train, evaluate, enroll, identify and forget, in one binary.
 
+mod access;
 mod chips;
 mod cli;
 mod commands;

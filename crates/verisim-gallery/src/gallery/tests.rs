@@ -2,28 +2,26 @@
 
 use std::fs;
 
-use verisim_core::Embedding;
+use verisim_core::{Embedding, Template};
 
 use super::*;
-use crate::SourceDigest;
+use crate::{Sample, SourceDigest, people};
 
 fn model() -> ModelDigest {
     ModelDigest::new([1; 32])
 }
 
 fn open(folder: &Path) -> Gallery {
-    let gallery = Gallery::create_or_open(folder, model(), 64).unwrap();
+    let gallery = Gallery::create_or_open(folder, model(), 64, None).unwrap();
     gallery.store.tamper("PRAGMA foreign_keys = OFF"); // which stand in the way of damage
     gallery
 }
 
 fn sample(seed: u8) -> Sample {
-    let values = (0..64).map(|idx| f32::from(seed) + (idx as f32 * 1.7 + f32::from(seed)).sin());
+    let value = |idx: u8| (f32::from(idx) * (1.7 + f32::from(seed))).sin() + 0.1;
+    let values = (0..64).map(value);
     let embedding = Embedding::new(values.collect()).unwrap();
-    Sample {
-        template: Template { embedding, model: model() },
-        source: SourceDigest::new([seed; 32]),
-    }
+    Sample::new(Template { embedding, model: model() }, SourceDigest::new([seed; 32]))
 }
 
 /// Whether the template of a sample lies in any file of the folder.
@@ -55,14 +53,15 @@ fn a_reader_delays_the_wiping_but_not_the_forgetting() {
     let view = reader.store.view().unwrap();
     assert_eq!(view.n_templates().unwrap(), 1);
 
-    assert_eq!(gallery.forget("Ann").unwrap(), Forgotten { n_templates: 1, is_wiped: false });
+    let forgotten = gallery.forget("Ann").unwrap();
+    assert_eq!((forgotten.receipt.n_templates, forgotten.is_wiped), (1, false));
     assert!(gallery.is_empty().unwrap());
     assert!(is_on_disk(folder.path(), &sample(1)));
-    let error = gallery.wipe().unwrap_err();
+    let error = gallery.compact().unwrap_err();
     assert!(matches!(error, GalleryError::Busy { .. }), "{error}");
 
     drop(view);
-    gallery.wipe().unwrap();
+    gallery.compact().unwrap();
     assert!(!is_on_disk(folder.path(), &sample(1)));
 }
 
@@ -72,7 +71,9 @@ fn opening_wipes_what_a_killed_process_left() {
     let mut killed = open(folder.path());
     killed.enroll("Ann", &[sample(1)]).unwrap();
     let session = killed.store.change().unwrap();
-    session.forget("Ann").unwrap();
+    let tag = people::name_tag(&killed.vault, "Ann");
+    let row = session.identity_named(&tag).unwrap().unwrap();
+    session.forget(row.id).unwrap();
     session.commit().unwrap(); // and killed before the log was truncated
     assert!(is_on_disk(folder.path(), &sample(1)));
     let _gallery = open(folder.path());
@@ -119,7 +120,9 @@ fn a_forgotten_template_that_is_still_there_is_damage() {
     let folder = tempfile::tempdir().unwrap();
     let mut gallery = open(folder.path());
     gallery.enroll("Ann", &[sample(1), sample(2)]).unwrap();
-    gallery.store.tamper("DELETE FROM template WHERE id = 1; INSERT INTO free_slot VALUES (1)");
+    gallery
+        .store
+        .tamper("DELETE FROM template WHERE id = 1; INSERT INTO free_slot VALUES (336, 2)");
     let error = gallery.check().unwrap_err().to_string();
     assert!(error.contains("1 rows of table free_slot contradict"), "{error}");
 }
@@ -127,12 +130,17 @@ fn a_forgotten_template_that_is_still_there_is_damage() {
 #[test]
 fn rows_that_contradict_others_are_damage() {
     for (table, statement) in [
-        ("identity", "INSERT INTO identity VALUES (9, 'Nobody', 0)"),
+        (
+            "identity",
+            "INSERT INTO identity VALUES (9, zeroblob(16), zeroblob(32), NULL, 9, NULL, 0)",
+        ),
+        ("identity", "UPDATE identity SET person_key = 2"),
+        ("identity", "DELETE FROM slot WHERE id = 1"),
         ("template", "UPDATE template SET identity = 9 WHERE id = 1"),
-        ("template", "DELETE FROM slot WHERE id = 1"),
+        ("template", "DELETE FROM slot WHERE id = 2"),
         ("slot", "INSERT INTO slot VALUES (9, zeroblob(256))"),
-        ("slot", "INSERT INTO free_slot VALUES (1)"),
-        ("free_slot", "INSERT INTO free_slot VALUES (9)"),
+        ("slot", "INSERT INTO free_slot VALUES (336, 2)"),
+        ("free_slot", "INSERT INTO free_slot VALUES (336, 9)"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let mut gallery = open(folder.path());
@@ -147,10 +155,11 @@ fn rows_that_contradict_others_are_damage() {
 #[test]
 fn a_row_that_cannot_be_read_is_an_error_not_a_template_less() {
     for statement in [
-        "DELETE FROM slot WHERE id = 2",
+        "DELETE FROM slot WHERE id = 3",
+        "DELETE FROM slot WHERE id = 1",
         "DELETE FROM identity",
-        "UPDATE slot SET embedding = zeroblob(256) WHERE id = 2",
-        "UPDATE slot SET embedding = x'00' WHERE id = 2",
+        "UPDATE slot SET content = zeroblob(336) WHERE id = 3",
+        "UPDATE slot SET content = x'00' WHERE id = 3",
     ] {
         let folder = tempfile::tempdir().unwrap();
         let mut gallery = open(folder.path());
@@ -170,7 +179,7 @@ fn only_what_is_new_is_read_again() {
     gallery.enroll("Ann", &[sample(1)]).unwrap();
     gallery.nearest(&sample(1).template, 1).unwrap();
     // Unread, the damage to the old row does not matter.
-    gallery.store.tamper("UPDATE slot SET embedding = x'00'");
+    gallery.store.tamper("UPDATE slot SET content = x'00'");
     gallery.enroll("Bob", &[sample(2)]).unwrap();
     assert_eq!(gallery.nearest(&sample(2).template, 2).unwrap()[0].identity, "Bob");
     // What was forgotten takes everything to be read anew.

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use verisim_gallery::{Gallery, GalleryError};
+use verisim_gallery::{Gallery, GalleryError, Policy};
 
 use crate::synthetic::{DIM, Random, model, sample, samples};
 
@@ -46,10 +47,28 @@ pub(crate) fn command_under(program: &[&str], folder: &Path, round: u64) -> Comm
 }
 
 fn change_until_failure(folder: &Path, round: u64) -> Result<(), GalleryError> {
-    let mut gallery = Gallery::create_or_open(folder, model(), DIM)?;
+    let mut gallery = Gallery::create_or_open(folder, model(), DIM, None)?;
     let mut random = Random(round);
     let mut enrolled = Vec::new();
     for idx in 0.. {
+        match random.below(12) {
+            0 => {
+                say("= compact");
+                // Another that uses the gallery keeps it from being compacted.
+                match gallery.compact() {
+                    Err(GalleryError::Busy { .. }) => {}
+                    outcome => outcome?,
+                }
+                say("done");
+            }
+            1 => {
+                let copy = copies(folder).join(format!("r{round}n{idx}.sqlite"));
+                say(&format!("= {}", copy.display()));
+                gallery.backup(&copy)?;
+                say("done");
+            }
+            _ => {}
+        }
         if enrolled.len() > 2 && random.below(3) == 0 {
             let identity: String = enrolled.swap_remove(random.below(enrolled.len()));
             say(&format!("- {identity}"));
@@ -64,6 +83,11 @@ fn change_until_failure(folder: &Path, round: u64) -> Result<(), GalleryError> {
         say("done");
     }
     Ok(())
+}
+
+/// Where the child puts copies of the gallery.
+pub(crate) fn copies(folder: &Path) -> PathBuf {
+    folder.with_extension("copies")
 }
 
 fn say(line: &str) {
@@ -102,6 +126,8 @@ impl Ledger {
                 ["-", identity] => {
                     self.in_flight = Some(('-', identity.to_owned(), self.enrolled[identity]));
                 }
+                ["=", "compact"] => self.in_flight = Some(('=', String::new(), 0)),
+                ["=", copy] => self.in_flight = Some(('=', copy.to_owned(), 0)),
                 ["done"] => {
                     let change = self.in_flight.take().unwrap();
                     self.settle(change, true);
@@ -121,18 +147,44 @@ impl Ledger {
                 self.enrolled.remove(&identity);
                 self.forgotten.insert(identity, n);
             }
+            ('=', true) if !identity.is_empty() => {
+                assert!(Path::new(&identity).is_file(), "no copy at {identity}");
+            }
             _ => {}
         }
+    }
+
+    /// Fails unless every copy of the gallery is whole.
+    pub(crate) fn verify_copies(folder: &Path) -> usize {
+        let mut n_whole = 0;
+        for entry in fs::read_dir(copies(folder)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|it| it == "sqlite") {
+                let to = tempfile::tempdir().unwrap();
+                Gallery::restore(&path, to.path(), None).unwrap().check().unwrap();
+                n_whole += 1;
+            }
+            fs::remove_file(path).unwrap();
+        }
+        n_whole
     }
 
     /// Fails unless the gallery holds what was said to be done, whole, and nothing else but, maybe,
     /// what was in flight; that is then entered as it turned out.
     pub(crate) fn verify(&mut self, folder: &Path) {
-        let mut gallery = Gallery::create_or_open(folder, model(), DIM).unwrap();
+        let mut gallery = Gallery::create_or_open(folder, model(), DIM, None).unwrap();
         gallery.check().unwrap();
-        let found: BTreeMap<String, usize> =
-            gallery.identities().unwrap().into_iter().map(|it| (it.name, it.n_templates)).collect();
-        if let Some(change) = self.in_flight.take() {
+        // One durable record a search would take most of the time of the tests.
+        let policy = Policy { record_searches: false, ..Policy::default() };
+        gallery.set_policy(policy).unwrap();
+        let found: BTreeMap<String, usize> = gallery
+            .identities()
+            .unwrap()
+            .into_iter()
+            .map(|it| (it.details.name, it.n_templates))
+            .collect();
+        // A copy or a compaction that was interrupted changes nobody.
+        if let Some(change) = self.in_flight.take().filter(|it| it.0 != '=') {
             let happened = found.contains_key(&change.1) == (change.0 == '+');
             self.settle(change, happened);
         }

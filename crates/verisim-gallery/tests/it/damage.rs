@@ -6,14 +6,14 @@ use std::path::Path;
 use verisim_gallery::{Gallery, GalleryError};
 
 use crate::child::kind;
-use crate::synthetic::{Random, open, sample, samples};
+use crate::synthetic::{Random, enroll_all, open, sample, samples};
 
 /// The bytes of a gallery with everything in it, free slots included.
 fn intact() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let mut gallery = open(folder.path());
     let names: Vec<String> = (0..60).map(|idx| format!("identity {idx}")).collect();
-    gallery.enroll_many(names.iter().map(|it| (it, samples(it, 2)))).unwrap();
+    enroll_all(&mut gallery, names.iter().map(|it| (it, samples(it, 2))));
     gallery.set_setting("key", "value").unwrap();
     for name in &names[..9] {
         assert!(gallery.forget(name).unwrap().is_wiped);
@@ -24,7 +24,7 @@ fn intact() -> Vec<u8> {
 
 /// Does everything that can be done with a gallery, up to the first error.
 fn use_all(folder: &Path) -> Result<(), GalleryError> {
-    let mut gallery = Gallery::open(folder)?;
+    let mut gallery = Gallery::open(folder, None)?;
     let results = [
         gallery.nearest(&sample("probe", 0).template, 3).map(drop),
         gallery.identities().map(drop),
@@ -33,7 +33,7 @@ fn use_all(folder: &Path) -> Result<(), GalleryError> {
         gallery.forget("identity 20").map(drop),
         gallery.set_setting("key", "other"),
         gallery.check(),
-        gallery.wipe(),
+        gallery.compact(),
     ];
     results.into_iter().collect()
 }

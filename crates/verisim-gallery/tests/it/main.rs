@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "what these helpers of tests cannot do fails the test")]
 
 mod child;
+mod copies;
 mod damage;
 mod everyday;
 mod forgetting;
 #[cfg(unix)]
 mod killing;
+mod migration;
 mod refusals;
+mod sealing;
 mod sharing;
 mod synthetic;

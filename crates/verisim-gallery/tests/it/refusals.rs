@@ -14,7 +14,7 @@ const USER_VERSION: usize = 60;
 const APPLICATION_ID: usize = 68;
 
 fn error(folder: &Path) -> GalleryError {
-    Gallery::open(folder).unwrap_err()
+    Gallery::open(folder, None).unwrap_err()
 }
 
 /// Overwrites a number in the header of the gallery's file.
@@ -38,7 +38,7 @@ fn templates_of_another_model_are_refused_everywhere() {
         gallery.enroll("Bob", &[sample("Bob", 1), other.clone()]).unwrap_err(),
         gallery.identify(&other.template, 0.5, 1).unwrap_err(),
         gallery.nearest(&other.template, 1).unwrap_err(),
-        Gallery::create_or_open(folder.path(), foreign, DIM).unwrap_err(),
+        Gallery::create_or_open(folder.path(), foreign, DIM, None).unwrap_err(),
     ];
     for error in errors {
         let GalleryError::OtherModel { path, gallery, given } = error else { panic!("{error}") };
@@ -56,10 +56,8 @@ fn embeddings_of_another_size_are_refused() {
     let template = Template { embedding, model: model() };
     let errors = [
         gallery.nearest(&template, 1).unwrap_err(),
-        gallery
-            .enroll("A", &[Sample { template, source: SourceDigest::new([0; 32]) }])
-            .unwrap_err(),
-        Gallery::create_or_open(folder.path(), model(), DIM + 1).unwrap_err(),
+        gallery.enroll("A", &[Sample::new(template, SourceDigest::new([0; 32]))]).unwrap_err(),
+        Gallery::create_or_open(folder.path(), model(), DIM + 1, None).unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(error, GalleryError::OtherDim { gallery: 32, given: 33, .. }), "{error}");
@@ -104,7 +102,7 @@ fn a_database_of_another_program_is_left_alone() {
         let before = fs::read(folder.path().join("gallery.sqlite")).unwrap();
         for error in [
             error(folder.path()),
-            Gallery::create_or_open(folder.path(), model(), DIM).unwrap_err(),
+            Gallery::create_or_open(folder.path(), model(), DIM, None).unwrap_err(),
         ] {
             assert!(error.to_string().contains("found a database of something else"), "{error}");
         }
@@ -116,9 +114,9 @@ fn a_database_of_another_program_is_left_alone() {
 fn a_gallery_of_a_later_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
-    write_header(folder.path(), USER_VERSION, 2);
+    write_header(folder.path(), USER_VERSION, 3);
     let refused = error(folder.path());
-    assert!(matches!(refused, GalleryError::TooNew { found: 2, supported: 1, .. }), "{refused}");
+    assert!(matches!(refused, GalleryError::TooNew { found: 3, supported: 2, .. }), "{refused}");
     write_header(folder.path(), USER_VERSION, 0);
     assert!(matches!(error(folder.path()), GalleryError::Damaged { .. }));
 }
@@ -130,7 +128,7 @@ fn a_folder_that_cannot_be_is_an_error_with_its_path() {
     fs::write(&file, "").unwrap();
     for impossible in [file.as_path(), &file.join("below"), Path::new("/proc/nonexistent/gallery")]
     {
-        let error = Gallery::create_or_open(impossible, model(), DIM).unwrap_err();
+        let error = Gallery::create_or_open(impossible, model(), DIM, None).unwrap_err();
         let GalleryError::Io { path, .. } = &error else { panic!("{error}") };
         assert!(error.to_string().contains(&path.display().to_string()));
         assert_eq!(kind(&self::error(impossible)), "NotAGallery");

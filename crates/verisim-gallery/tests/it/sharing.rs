@@ -37,7 +37,7 @@ fn many_can_make_and_fill_one_gallery_at_once() {
                     gallery.enroll(&identity, &samples(&identity, 2)).unwrap();
                     if idx % 3 == 0 {
                         let forgotten = gallery.forget(&identity).unwrap();
-                        assert_eq!((forgotten.n_templates, forgotten.is_wiped), (2, true));
+                        assert_eq!((forgotten.receipt.n_templates, forgotten.is_wiped), (2, true));
                     }
                 }
             });

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use verisim_core::{Embedding, ModelDigest, Template};
-use verisim_gallery::{Gallery, Sample, SourceDigest};
+use verisim_gallery::{Enrollment, Gallery, Sample, SourceDigest};
 
 /// Small, so that the engine has many rows a page to move about.
 pub(crate) const DIM: usize = 32;
@@ -33,7 +33,7 @@ pub(crate) fn model() -> ModelDigest {
 }
 
 pub(crate) fn open(folder: &Path) -> Gallery {
-    Gallery::create_or_open(folder, model(), DIM).unwrap()
+    Gallery::create_or_open(folder, model(), DIM, None).unwrap()
 }
 
 /// The sample number `idx` of an identity: always the same, and like no other.
@@ -43,7 +43,19 @@ pub(crate) fn sample(identity: &str, idx: usize) -> Sample {
     let values = (0..DIM).map(|_| random.next() as f32 / u64::MAX as f32 - 0.5);
     let embedding = Embedding::new(values.collect()).unwrap();
     let source = SourceDigest::new(std::array::from_fn(|_| random.next() as u8));
-    Sample { template: Template { embedding, model: model() }, source }
+    Sample::new(Template { embedding, model: model() }, source)
+}
+
+/// Enrolls many in one change, and returns the number of templates that were added.
+pub(crate) fn enroll_all<N: AsRef<str>>(
+    gallery: &mut Gallery,
+    people: impl IntoIterator<Item = (N, Vec<Sample>)>,
+) -> usize {
+    let people: Vec<(N, Vec<Sample>)> = people.into_iter().collect();
+    let enrollments: Vec<Enrollment<'_>> =
+        people.iter().map(|(name, samples)| Enrollment::new(name.as_ref(), samples)).collect();
+    let outcomes = gallery.enroll_many(&enrollments).unwrap();
+    outcomes.into_iter().map(|outcome| outcome.unwrap().n_added).sum()
 }
 
 /// The first `n` samples of an identity.

@@ -14,6 +14,7 @@ use verisim_learn::train::RunFolder;
 use super::enroll::{GalleryArgs, create_or_open};
 use super::synth::{Crowd, draw_crowd};
 use super::{Outcome, load, train};
+use crate::access::AccessArgs;
 use crate::cli::{ModelArgs, ThresholdArgs};
 use crate::dataset::FaceSet;
 use crate::demo::{Cast, Found, Plan, Probe, Story, page};
@@ -124,7 +125,9 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
         cast.probes.len(),
         cast.n_strangers
     ));
-    let arguments = GalleryArgs { gallery: out.join("gallery"), model: Some(model), card: None };
+    let access = AccessArgs::default();
+    let arguments =
+        GalleryArgs { gallery: out.join("gallery"), model: Some(model), card: None, access };
     let mut gallery = create_or_open(&arguments, recognizer)?;
     enroll(&cast, &pipeline, &mut gallery, printer)?;
     let nearest = search(&cast.probes, &pipeline, &mut gallery, printer)?;
@@ -140,7 +143,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
     let person =
         cast.most_recognized(&nearest, threshold).context("nobody is enrolled")?.to_owned();
     printer.note(format_args!("5/5  forgetting {person}"));
-    let n_templates = gallery.forget(&person)?.n_templates;
+    let n_templates = gallery.forget(&person)?.receipt.n_templates;
     let theirs: Vec<Probe> =
         cast.probes.iter().filter(|probe| probe.identity == person).cloned().collect();
     let after = search(&theirs, &pipeline, &mut gallery, printer)?;
@@ -256,7 +259,7 @@ fn enroll(
             let digest = embedded.digest;
             // What cannot be used was named when it was measured.
             if let Ok(template) = embedded.template() {
-                samples.push(Sample { template, source: SourceDigest::new(digest) });
+                samples.push(Sample::new(template, SourceDigest::new(digest)));
             }
         }
         gallery.enroll(name, &samples)?;

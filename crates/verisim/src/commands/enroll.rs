@@ -8,10 +8,11 @@ use verisim_core::threshold::fpir_from_fmr;
 use verisim_face::Recognizer;
 use verisim_face::model::Model;
 use verisim_face::pipeline::Pipeline;
-use verisim_gallery::{Gallery, Sample, SourceDigest};
+use verisim_gallery::{Enrolled, Enrollment, Gallery, MAX_LABEL_BYTES, Sample, SourceDigest};
 
 use super::Outcome;
 use super::load;
+use crate::access::AccessArgs;
 use crate::cli::ModelArgs;
 use crate::dataset::FaceSet;
 use crate::models::names;
@@ -56,6 +57,9 @@ pub(crate) struct GalleryArgs {
     /// Card of the model, if it carries none: how to feed it (TOML)
     #[arg(long, value_name = "FILE", requires = "model")]
     pub(crate) card: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
 }
 
 #[derive(Serialize)]
@@ -63,6 +67,7 @@ struct EnrolledDto {
     identities: usize,
     templates_added: usize,
     already_there: usize,
+    near_duplicates: usize,
     failures: Vec<String>,
     gallery_identities: usize,
     gallery_templates: usize,
@@ -81,28 +86,49 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
     let mut failures = Vec::new();
     let embedded = load::embed_pictures(&pipeline, &set.places(), |it| set.bytes(it), printer);
     for (embedded, sample) in embedded.into_iter().zip(&set.samples) {
-        let digest = embedded.digest;
+        let (path, digest) = (embedded.path.clone(), embedded.digest);
         match embedded.template() {
             Ok(template) => {
                 let source = SourceDigest::new(digest);
-                samples[sample.label as usize].push(Sample { template, source });
+                let label = path.to_str().filter(|it| it.len() <= MAX_LABEL_BYTES);
+                let label = label.map(str::to_owned);
+                let sample_of = Sample { label, ..Sample::new(template, source) };
+                samples[sample.label as usize].push(sample_of);
             }
             Err(error) => failures.push(explained(&error)),
+        }
+    }
+    let wanted: Vec<Enrollment<'_>> = set
+        .names
+        .iter()
+        .zip(&samples)
+        .filter(|(_, samples)| !samples.is_empty())
+        .map(|(name, samples)| Enrollment::new(name, samples))
+        .collect();
+    let (mut n_enrolled, mut total) = (0, Enrolled::default());
+    for (outcome, enrollment) in gallery.enroll_many(&wanted)?.into_iter().zip(&wanted) {
+        match outcome {
+            Ok(enrolled) => {
+                n_enrolled += 1;
+                total.n_added += enrolled.n_added;
+                total.n_already_there += enrolled.n_already_there;
+                total.n_near_duplicates += enrolled.n_near_duplicates;
+            }
+            Err(refusal) => failures.push(explained(
+                &anyhow::Error::from(refusal).context(format!("cannot enroll {}", enrollment.name)),
+            )),
         }
     }
     for failure in &failures {
         printer.warning(failure);
     }
-    let wanted: Vec<(&String, Vec<Sample>)> =
-        set.names.iter().zip(samples).filter(|(_, samples)| !samples.is_empty()).collect();
-    let n_enrolled = wanted.len();
-    let enrolled = gallery.enroll_many(wanted)?;
     let n_identities = gallery.n_identities()?;
     let fmr = recognizer.card().threshold(None).ok().map(|point| point.fmr);
     let dto = EnrolledDto {
         identities: n_enrolled,
-        templates_added: enrolled.n_added,
-        already_there: enrolled.n_already_there,
+        templates_added: total.n_added,
+        already_there: total.n_already_there,
+        near_duplicates: total.n_near_duplicates,
         gallery_identities: n_identities,
         gallery_templates: gallery.n_templates()?,
         expected_fpir: fmr.map(|fmr| fpir_from_fmr(fmr, n_identities)),
@@ -120,6 +146,10 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
             dto.gallery_identities,
             dto.gallery_templates
         ))?;
+        if dto.near_duplicates > 0 {
+            let n = dto.near_duplicates;
+            printer.note(format_args!("{n} pictures are nearly ones that were there already"));
+        }
         if let (Some(fmr), Some(fpir)) = (fmr, dto.expected_fpir) {
             let percent = 100.0 * fpir;
             printer.note(format_args!(
@@ -130,7 +160,7 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
     }
     match dto.failures.len() {
         0 => Ok(Outcome::Done),
-        n => bail!("{n} of {} pictures were not enrolled", set.samples.len()),
+        n => bail!("{n} pictures or people of {} pictures were not enrolled", set.samples.len()),
     }
 }
 
@@ -141,7 +171,7 @@ impl GalleryArgs {
             let (model, card) = (model.clone(), self.card.clone());
             return load::recognizer(&ModelArgs { model, card });
         }
-        let gallery = Gallery::open(&self.gallery)?;
+        let gallery = self.access.open(&self.gallery, "verisim")?;
         let Some(model) = gallery.setting(MODEL_SETTING)? else {
             bail!("{} remembers no model; give it with --model", self.gallery.display());
         };
@@ -155,7 +185,7 @@ impl GalleryArgs {
 
     /// Opens the gallery, which must be there and belong to the model.
     pub(crate) fn open(&self, recognizer: &Recognizer) -> anyhow::Result<Gallery> {
-        let gallery = Gallery::open(&self.gallery)?;
+        let gallery = self.access.open(&self.gallery, "verisim identify")?;
         let (found, expected) = (recognizer.digest(), gallery.model());
         if found != expected {
             bail!(
@@ -175,8 +205,8 @@ pub(crate) fn create_or_open(
     args: &GalleryArgs,
     recognizer: &Recognizer,
 ) -> anyhow::Result<Gallery> {
-    let dim = recognizer.card().embedding_dim;
-    let mut gallery = Gallery::create_or_open(&args.gallery, recognizer.digest(), dim)?;
+    let binding = (recognizer.digest(), recognizer.card().embedding_dim);
+    let mut gallery = args.access.create_or_open(&args.gallery, binding, "verisim enroll")?;
     if let Some(model) = &args.model {
         let remember = |path: &Path| -> anyhow::Result<String> {
             Ok(std::path::absolute(path)?.to_string_lossy().into_owned())

@@ -3,16 +3,21 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use verisim_gallery::Gallery;
 
 use super::Outcome;
+use crate::access::AccessArgs;
 use crate::output::Printer;
+use crate::whole_file;
 
-/// Forget a person: the templates are overwritten, not only marked
+/// Forget a person: everything kept is overwritten, not only marked
 ///
-/// Copies made elsewhere, such as backups, are not reached.
+/// In a sealed gallery the person's key is destroyed, too. Copies made elsewhere, such as backups, are
+/// not reached. The receipt says where the log of the gallery tells of it, for `verisim audit verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  verisim forget --gallery g/ \"Ada Lovelace\"")]
+#[command(after_help = "\
+Examples:
+  verisim forget --gallery g/ \"Ada Lovelace\"
+  verisim forget --gallery g/ \"Ada Lovelace\" --receipt ada.json")]
 pub(crate) struct ForgetArgs {
     /// Folder of the gallery
     #[arg(long, value_name = "DIR")]
@@ -20,18 +25,33 @@ pub(crate) struct ForgetArgs {
 
     /// Name of the person
     name: String,
+
+    /// Write a receipt of it (JSON)
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 /// Runs the command.
 pub(crate) fn forget(args: &ForgetArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let mut gallery = Gallery::open(&args.gallery)?;
+    let mut gallery = args.access.open(&args.gallery, "verisim forget")?;
     let forgotten = gallery.forget(&args.name)?;
-    let n = forgotten.n_templates;
+    let n = forgotten.receipt.n_templates;
     printer.data(format_args!("forgot {}: {n} templates were overwritten", args.name))?;
+    if let Some(path) = &args.receipt {
+        let receipt = forgotten.receipt.to_json();
+        if let Err(error) = whole_file::write(path, format!("{receipt}\n").as_bytes()) {
+            // Nobody can be forgotten twice to get another.
+            printer.data(&receipt)?;
+            return Err(error.context("the receipt is above; it could not be written"));
+        }
+    }
     if !forgotten.is_wiped {
         bail!(
             "{} will not be found again, but bytes of the templates linger in {} until no other \
-             process has it open; run `verisim gallery wipe` then",
+             process has it open; run `verisim gallery compact` then",
             args.name,
             args.gallery.display()
         );

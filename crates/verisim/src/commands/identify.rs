@@ -5,17 +5,16 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use serde::Serialize;
+use verisim_core::Template;
 use verisim_face::folder::find_pictures;
 use verisim_face::pipeline::Pipeline;
+use verisim_gallery::{Candidate, DecisionRule, UNKNOWN_PERSON, Winner};
 
 use super::Outcome;
 use super::enroll::GalleryArgs;
 use super::load::{self, Decision};
 use crate::cli::ThresholdArgs;
 use crate::output::{Printer, explained};
-
-/// What stands for a stranger.
-const UNKNOWN: &str = "unknown_person";
 
 /// Name the people on pictures
 ///
@@ -39,6 +38,10 @@ pub(crate) struct IdentifyArgs {
     #[arg(long)]
     json: bool,
 
+    /// Let the N nearest templates vote, rather than the best one decide
+    #[arg(long, value_name = "N")]
+    vote: Option<usize>,
+
     /// Candidates in JSON
     #[arg(long, value_name = "N", default_value_t = 3)]
     candidates: usize,
@@ -51,6 +54,10 @@ struct IdentifiedDto<'a> {
     /// Cosine similarity of the nearest: higher is more alike.
     score: Option<f32>,
     threshold: f32,
+    /// The next best person.
+    runner_up: Option<CandidateDto>,
+    /// How far the runner-up is behind.
+    margin: Option<f32>,
     /// The nearest people, best first, whether they match or not.
     candidates: Vec<CandidateDto>,
 }
@@ -61,6 +68,12 @@ struct CandidateDto {
     score: f32,
 }
 
+impl From<Candidate> for CandidateDto {
+    fn from(Candidate { identity, score }: Candidate) -> Self {
+        Self { identity, score }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn identify(args: &IdentifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let paths = find_pictures(&args.pictures)?;
@@ -68,32 +81,37 @@ pub(crate) fn identify(args: &IdentifyArgs, printer: &Printer) -> anyhow::Result
     let recognizer = pipeline.recognizer();
     let mut gallery = args.gallery.open(recognizer)?;
     let Decision { score: threshold, .. } = load::decision(args.threshold, recognizer)?;
-    let mut csv = csv::Writer::from_writer(io::stdout());
+    let winner = args.vote.map_or(Winner::Best, |k| Winner::Vote { k });
+    let rule = DecisionRule { threshold, winner, limit: args.candidates };
     let mut n_failures = 0;
+    let mut found: Vec<(PathBuf, Template)> = Vec::new();
     for embedded in load::embed_files(&pipeline, &paths, printer) {
         let path = embedded.path.clone();
-        let template = match embedded.template() {
-            Ok(template) => template,
+        match embedded.template() {
+            Ok(template) => found.push((path, template)),
             Err(error) => {
                 printer.warning(explained(&error));
                 n_failures += 1;
-                continue;
             }
-        };
-        let nearest = gallery.nearest(&template, args.candidates.max(1))?;
-        let best = nearest.first();
-        let matched = best.filter(|candidate| candidate.score >= threshold);
-        let identity = matched.map_or(UNKNOWN, |candidate| candidate.identity.as_str());
-        let score = best.map(|candidate| candidate.score);
+        }
+    }
+    let (found, probes): (Vec<PathBuf>, Vec<Template>) = found.into_iter().unzip();
+    let decisions = gallery.decide_many(&probes, &rule)?;
+    let mut csv = csv::Writer::from_writer(io::stdout());
+    for (path, decision) in found.iter().zip(decisions) {
+        let identity = decision.identity.as_deref().unwrap_or(UNKNOWN_PERSON);
+        let score = decision.best.map(|it| it.score);
         let path = path.to_string_lossy();
         if args.json {
-            let candidates = nearest
-                .iter()
-                .take(args.candidates)
-                .map(|it| CandidateDto { identity: it.identity.clone(), score: it.score });
-            let candidates = candidates.collect();
-            let dto = IdentifiedDto { path: &path, identity, score, threshold, candidates };
-            printer.json(&dto)?;
+            printer.json(&IdentifiedDto {
+                path: &path,
+                identity,
+                score,
+                threshold,
+                runner_up: decision.runner_up.map(CandidateDto::from),
+                margin: decision.margin,
+                candidates: decision.nearest.into_iter().map(CandidateDto::from).collect(),
+            })?;
         } else {
             let score = score.map(|score| format!("{score:.4}")).unwrap_or_default();
             csv.write_record([path.as_ref(), identity, &score])?;

@@ -1,5 +1,6 @@
 //! One file a command: arguments in, results out. Decisions are made in the libraries.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 mod bench_data;
 mod bench_partial_fc;
@@ -64,6 +65,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Identify(args) => identify::identify(&args, printer),
         Command::Forget(args) => forget::forget(&args, printer),
         Command::Gallery(command) => gallery::gallery(&command, printer),
+        Command::Audit(command) => audit::audit(&command, printer),
         Command::Map(args) => map::map(&args, printer),
         Command::Models(command) => models::models(&command, printer),
         Command::Synth(args) => synth::synth(&args, printer),

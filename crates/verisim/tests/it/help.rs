@@ -5,7 +5,7 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &["demo"],
     &["train"],
     &["evaluate"],
@@ -19,6 +19,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["identify"],
     &["forget"],
     &["gallery"],
+    &["audit"],
     &["models"],
     &["models", "list"],
     &["models", "add"],

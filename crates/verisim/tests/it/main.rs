@@ -15,6 +15,7 @@ mod export;
 mod fetch;
 mod flow;
 mod fuse;
+mod gallery;
 mod head;
 mod help;
 mod map;

@@ -18,7 +18,7 @@ const HOMES: &[(&str, &str)] = &[
     ("rten_tensor::", "crates/verisim-face/src/onnx.rs"),
     ("image::codecs", "crates/verisim-face/src/image.rs"),
     ("ImageReader", "crates/verisim-face/src/image.rs"),
-    ("rusqlite", "crates/verisim-gallery/src/store.rs"),
+    ("rusqlite", "crates/verisim-gallery/src/store/"),
     ("linfa", "crates/verisim/src/evaluation/kmeans.rs"),
     ("ureq", "crates/verisim/src/models/http.rs"),
     ("tpe::", "crates/verisim/src/comparison/tune.rs"),

@@ -1,0 +1,76 @@
+//! How records of the log hold each other: a chain of hashes; it does not know what they say.
+
+use sha2::{Digest, Sha256};
+
+use crate::id::RandomId;
+use crate::vault::{Key, mac};
+
+/// SHA-256 of a record and all before it; in a sealed gallery HMAC-SHA256.
+pub(crate) type Hash = [u8; 32];
+
+/// Computes the hashes of one gallery's log.
+///
+/// Without a key anybody can compute them: that shows accidents, and changes by those who do not
+/// know. With one, nobody can who does not have the gallery's.
+pub(crate) struct Chain {
+    gallery: RandomId,
+    key: Option<Key>,
+}
+
+impl Chain {
+    pub(crate) fn new(gallery: RandomId, key: Option<Key>) -> Self {
+        Self { gallery, key }
+    }
+
+    /// What comes before the first record.
+    pub(crate) fn genesis(&self) -> Hash {
+        self.hash(&[b"genesis"])
+    }
+
+    /// The hash of the record at `position`, after one whose hash is `previous`.
+    pub(crate) fn link(&self, previous: &Hash, position: i64, record: &str) -> Hash {
+        self.hash(&[b"record", previous, &position.to_le_bytes(), record.as_bytes()])
+    }
+
+    /// What says that the log ends at `position`: an earlier record cannot pass for the last one.
+    pub(crate) fn end(&self, head: &Hash, position: i64) -> Hash {
+        self.hash(&[b"end", head, &position.to_le_bytes()])
+    }
+
+    fn hash(&self, parts: &[&[u8]]) -> Hash {
+        let gallery = self.gallery.as_bytes();
+        let Some(key) = &self.key else {
+            let start = Sha256::new().chain_update(gallery);
+            return parts.iter().fold(start, Digest::chain_update).finalize().into();
+        };
+        mac(key, &[&[gallery.as_slice()], parts].concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_input_matters() {
+        let chain = |gallery, key: Option<u8>| {
+            Chain::new(RandomId::new([gallery; 16]), key.map(|key| Key::new([key; 32])))
+        };
+        let chains = [chain(1, None), chain(2, None), chain(1, Some(1)), chain(1, Some(2))];
+        let mut hashes: Vec<Hash> = Vec::new();
+        for chain in &chains {
+            hashes.push(chain.genesis());
+            for previous in [[0; 32], [1; 32]] {
+                hashes.extend(
+                    [(1, "a"), (2, "a"), (1, "b")]
+                        .map(|(at, record)| chain.link(&previous, at, record)),
+                );
+                hashes.extend([chain.end(&previous, 1), chain.end(&previous, 2)]);
+            }
+        }
+        let n = hashes.len();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), n);
+    }
+}

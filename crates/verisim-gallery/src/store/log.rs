@@ -1,0 +1,57 @@
+//! The rows of the log, and where it ends.
+
+use super::{Session, first};
+use crate::GalleryError;
+use crate::audit::Hash;
+
+/// Where the log ends: the last position, the hash there, and what vouches for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogEnd {
+    pub(crate) position: i64,
+    pub(crate) head: Hash,
+    pub(crate) end: Hash,
+}
+
+impl Session<'_> {
+    pub(crate) fn log_end(&self) -> Result<LogEnd, GalleryError> {
+        self.run(|sql| {
+            let select = "SELECT n_events, head, end_of_log FROM gallery WHERE id = 1";
+            let (position, head, end) = sql.query_row(select, [], |row| row.try_into())?;
+            Ok(LogEnd { position, head, end })
+        })
+    }
+
+    /// Adds a record, after which the log ends as `end` says.
+    pub(crate) fn push_record(&self, record: &str, end: &LogEnd) -> Result<(), GalleryError> {
+        self.run(|sql| {
+            let insert = "INSERT INTO event (position, record, hash) VALUES (?1, ?2, ?3)";
+            sql.prepare_cached(insert)?.execute((end.position, record, end.head))?;
+            let update =
+                "UPDATE gallery SET n_events = ?1, head = ?2, end_of_log = ?3 WHERE id = 1";
+            sql.prepare_cached(update)?.execute((end.position, end.head, end.end)).map(drop)
+        })
+    }
+
+    /// Calls `each` with every record: position, line, hash; it stops at the first error.
+    pub(crate) fn records(
+        &self,
+        mut each: impl FnMut(i64, &str, &[u8]) -> Result<(), GalleryError>,
+    ) -> Result<(), GalleryError> {
+        self.run(|sql| {
+            let select = "SELECT position, record, hash FROM event ORDER BY position";
+            let mut select = sql.prepare_cached(select)?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let record = row.get_ref(1)?.as_str()?;
+                if let Err(error) = each(row.get(0)?, record, row.get_ref(2)?.as_blob()?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })?
+    }
+
+    pub(crate) fn n_records(&self) -> Result<usize, GalleryError> {
+        self.run(|sql| first(sql, "SELECT count(*) FROM event", []).map(|n: i64| n as usize))
+    }
+}
