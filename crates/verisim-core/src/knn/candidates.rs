@@ -47,9 +47,14 @@ impl Candidates {
         self.cut = self.cut.max(cut);
     }
 
+    /// Whether a row may belong to the best. What is not a number may: nobody knows where it belongs.
+    pub(super) fn may_take(&self, upper: f32) -> bool {
+        upper >= self.cut || upper.is_nan()
+    }
+
     /// Looks at a row whose score lies between two bounds.
     pub(super) fn offer(&mut self, row: usize, (lower, upper): (f32, f32)) {
-        if upper < self.cut {
+        if !self.may_take(upper) {
             return;
         }
         self.found.push(Candidate { row, upper });
@@ -91,7 +96,6 @@ impl Candidates {
 
     fn tidy(&mut self) {
         let cut = self.cut;
-        // What is not a number stays: nobody knows where it belongs.
         self.found.retain(|it| it.upper >= cut || it.upper.is_nan());
         if self.found.len() > self.most {
             let by = most_promising_first;

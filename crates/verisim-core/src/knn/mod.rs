@@ -7,6 +7,7 @@
 mod candidates;
 mod codes;
 pub(crate) mod kernel;
+mod probe_codes;
 mod quantize;
 mod row_set;
 mod search;

@@ -183,7 +183,7 @@ impl<'a> Search<'a> {
             {
                 let bounds = bound.of(*product, *scale, *error);
                 let may_be_found = || sets.iter().flatten().all(|set| set.contains(row));
-                if !(bounds.1 < found.cut()) && may_be_found() {
+                if found.may_take(bounds.1) && may_be_found() {
                     found.offer(row, bounds);
                 }
             }
@@ -209,13 +209,13 @@ impl<'a> Search<'a> {
                 break;
             }
             n_reranked += 1;
-            let score = match view.exact_row(row) {
-                Some(values) => kernel::similarity(values, probe.as_slice()),
-                None => {
-                    exact(row, &mut values)?;
-                    kernel::similarity(&values, probe.as_slice())
-                }
+            let row_values = if let Some(values) = view.exact_row(row) {
+                values
+            } else {
+                exact(row, &mut values)?;
+                &values
             };
+            let score = kernel::similarity(row_values, probe.as_slice());
             best.push(WorstFirst(Neighbor { row, score }));
             if best.len() > self.k {
                 best.pop();

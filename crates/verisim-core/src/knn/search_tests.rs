@@ -212,7 +212,9 @@ fn rows_that_were_removed_are_not_found_and_overwritten_ones_are() {
             set.codes.overwrite(row, probe);
         }
         set.rows = PackedEmbeddings::new(20);
-        values.iter().for_each(|row| _ = set.rows.push(row));
+        for row in &values {
+            set.rows.push(row);
+        }
         for (probe, found) in probes.iter().zip(set.nearest(Search::new(9), &probes)) {
             assert_eq!(bits(&found.neighbors), bits(&set.plain(probe, 9, |_| true)));
         }
@@ -246,9 +248,9 @@ fn a_cap_is_kept_and_whether_it_sufficed_is_told() {
     let row = clustered(&mut random, 1, 8).remove(0);
     let far = Embedding::new(row.as_slice().iter().map(|value| -value).collect()).unwrap();
     let same = Set::new(&vec![row.clone(); 500], 8, Precision::Int8);
-    let found = same.nearest(Search::new(2).max_reranked(20), &[row.clone()]).remove(0);
+    let found = same.nearest(Search::new(2).max_reranked(20), std::slice::from_ref(&row)).remove(0);
     assert_eq!((found.n_reranked, found.is_exact, found.neighbors.len()), (20, false, 2));
-    let found = same.nearest(Search::new(30).max_reranked(1), &[row.clone()]).remove(0);
+    let found = same.nearest(Search::new(30).max_reranked(1), std::slice::from_ref(&row)).remove(0);
     assert_eq!((found.n_reranked, found.is_exact, found.neighbors.len()), (30, false, 30));
     let mut rows = vec![far; 500];
     rows[77] = row.clone();

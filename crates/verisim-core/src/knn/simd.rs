@@ -3,10 +3,13 @@
 //!
 //! Whatever the machine, a product of codes is the same integer: nothing here saturates.
 
+#[cfg(target_arch = "x86_64")]
+mod square;
+
+use super::probe_codes::ProbeCodes;
+
 /// Rows that are multiplied at once, at most.
 pub(super) const TILE: usize = 48;
-/// Probes that share a pass over a panel of rows.
-const GROUP: usize = 8;
 
 /// The instructions that this machine has. It is made by asking the machine alone, on which the
 /// calls below rely.
@@ -30,36 +33,6 @@ pub(super) trait Work {
     type Output;
     /// Does it.
     fn run(self) -> Self::Output;
-}
-
-/// Codes of probes, in every order in which the products read them.
-pub(super) struct ProbeCodes {
-    dim: usize,
-    rows: Vec<i8>,             // [n, dim], in -127..=127
-    sums: Vec<[i32; GROUP]>,   // of the codes of each probe; 0 beyond the last
-    groups: Vec<[i32; GROUP]>, // [n / GROUP, dim / 4], four codes of each probe of a group
-}
-
-impl ProbeCodes {
-    /// Takes the codes of probes, one after the other.
-    pub(super) fn new(dim: usize, rows: Vec<i8>) -> Self {
-        let n_quads = dim.div_ceil(4);
-        let n_groups = (rows.len() / dim).div_ceil(GROUP);
-        let mut sums = vec![[0; GROUP]; n_groups];
-        let mut groups = vec![[0; GROUP]; n_groups * n_quads];
-        for (probe, codes) in rows.chunks_exact(dim).enumerate() {
-            let (group, place) = (probe / GROUP, probe % GROUP);
-            sums[group][place] = codes.iter().map(|&code| i32::from(code)).sum();
-            for (quad, codes) in codes.chunks(4).enumerate() {
-                let mut four = [0; 4];
-                for (byte, code) in four.iter_mut().zip(codes) {
-                    *byte = code.cast_unsigned();
-                }
-                groups[group * n_quads + quad][place] = i32::from_le_bytes(four);
-            }
-        }
-        Self { dim, rows, sums, groups }
-    }
 }
 
 /// Rows of a tile, turned so that a register holds four codes of each of sixteen rows.
@@ -98,7 +71,7 @@ impl Simd {
     }
 
     /// Writes the products of up to [`TILE`] rows of codes, one after the other, into the first
-    /// places of each probe's array.
+    /// places of each probe's array. Codes `ahead`, which come next, are fetched meanwhile.
     ///
     /// # Panics
     ///
@@ -106,6 +79,7 @@ impl Simd {
     pub(super) fn multiply(
         self,
         rows: &[i8],
+        ahead: &[i8],
         probes: &ProbeCodes,
         panel: &mut Panel,
         out: &mut [[f32; TILE]],
@@ -113,7 +87,7 @@ impl Simd {
         assert!(rows.len() <= TILE * probes.dim, "a tile has no more than {TILE} rows");
         assert_eq!(out.len() * probes.dim, probes.rows.len(), "each probe has its products");
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = panel;
+        let _ = (panel, ahead);
         match self.0 {
             Kind::Scalar => scalar(rows, probes, out),
             #[cfg(target_arch = "x86_64")]
@@ -121,7 +95,7 @@ impl Simd {
             Kind::Avx2 => unsafe { x86::avx2(rows, probes, out) },
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "a `Simd` of this kind exists where AVX-512 was found")]
-            Kind::Avx512 => unsafe { x86::avx512(rows, probes, panel, out) },
+            Kind::Avx512 => unsafe { x86::avx512(rows, ahead, probes, panel, out) },
             #[cfg(target_arch = "aarch64")]
             #[expect(unsafe_code, reason = "a `Simd` of this kind exists where NEON was found")]
             Kind::Neon => unsafe { neon::neon(rows, probes, out) },
@@ -162,9 +136,12 @@ fn padded<const N: usize>(rest: &[i8]) -> [i8; N] {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    #[allow(clippy::wildcard_imports, reason = "one name an instruction")]
     use std::arch::x86_64::*;
 
-    use super::{GROUP, Panel, ProbeCodes, TILE, Work, padded};
+    use super::square::transposed;
+    use super::{Panel, ProbeCodes, TILE, Work, padded};
+    use crate::knn::probe_codes::GROUP;
 
     /// Registers of sixteen rows in a tile.
     const LINES: usize = TILE / 16;
@@ -242,6 +219,7 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     pub(super) fn avx512(
         rows: &[i8],
+        ahead: &[i8],
         probes: &ProbeCodes,
         panel: &mut Panel,
         out: &mut [[f32; TILE]],
@@ -249,25 +227,28 @@ mod x86 {
         if out.len() < MIN_PROBES {
             let sums = probes.sums.as_flattened();
             for ((probe, sum), out) in probes.rows.chunks_exact(probes.dim).zip(sums).zip(out) {
-                avx512_rows(rows, probe, *sum, out);
+                avx512_rows(rows, ahead, probe, *sum, out);
             }
             return;
         }
         turn(rows, probes.dim, panel);
+        let mut ahead = ahead.chunks(ahead.len().div_ceil(probes.sums.len()).max(1));
         let groups = probes.groups.chunks_exact(probes.dim.div_ceil(4)).zip(&probes.sums);
         for ((group, sums), out) in groups.zip(out.chunks_mut(GROUP)) {
-            avx512_group(&panel.lines, group, sums, out);
+            avx512_group(&panel.lines, ahead.next().unwrap_or_default(), group, sums, out);
         }
     }
 
     /// Products with a single probe. The instruction multiplies unsigned by signed bytes: 128 is added
     /// to each code of a row, and taken off the sum again.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn avx512_rows(rows: &[i8], probe: &[i8], sum: i32, out: &mut [f32; TILE]) {
+    fn avx512_rows(rows: &[i8], ahead: &[i8], probe: &[i8], sum: i32, out: &mut [f32; TILE]) {
         let sign = _mm512_set1_epi8(i8::MIN);
         let (probe_blocks, probe_rest) = probe.as_chunks::<64>();
         let probe_rest = load_part(probe_rest);
+        let mut ahead = ahead.chunks(probe.len());
         for (row, out) in rows.chunks_exact(probe.len()).zip(out) {
+            fetch(ahead.next().unwrap_or_default());
             let (blocks, rest) = row.as_chunks::<64>();
             let row = _mm512_xor_si512(load_part(rest), sign);
             let mut products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), row, probe_rest);
@@ -283,12 +264,16 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     fn avx512_group(
         panel: &[Line],
+        ahead: &[i8],
         group: &[[i32; GROUP]],
         sums: &[i32; GROUP],
         out: &mut [[f32; TILE]],
     ) {
         let mut products = [[_mm512_setzero_si512(); LINES]; GROUP];
+        // A little at a time: memory takes few requests at once, and makes others wait.
+        let mut ahead = ahead.chunks(64 * ahead.len().div_ceil(64 * group.len()).max(1));
         for (lines, four) in panel.as_chunks::<LINES>().0.iter().zip(group) {
+            fetch(ahead.next().unwrap_or_default());
             let lines = [load(&lines[0]), load(&lines[1]), load(&lines[2])];
             for (products, four) in products.iter_mut().zip(four) {
                 let four = _mm512_set1_epi32(*four);
@@ -317,7 +302,7 @@ mod x86 {
                 for (place, row) in square.iter_mut().zip(rows.chunks_exact(dim)) {
                     *place = _mm512_xor_si512(load_part(&row[at..end]), sign);
                 }
-                let square = transposed(square);
+                let square = transposed(&square);
                 let n_quads = (end - at).div_ceil(4);
                 let lines = panel.lines[at / 4 * LINES..].chunks_exact_mut(LINES);
                 for (column, lines) in square.into_iter().zip(lines).take(n_quads) {
@@ -327,34 +312,12 @@ mod x86 {
         }
     }
 
-    /// A square of 16 by 16 numbers of 32 bits with rows and columns exchanged.
-    #[target_feature(enable = "avx512f")]
-    fn transposed(rows: [__m512i; 16]) -> [__m512i; 16] {
-        let mut pairs = rows;
-        for i in (0..16).step_by(2) {
-            pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-            pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    /// Asks for codes that will be read soon.
+    #[expect(unsafe_code, reason = "asks for memory, and reads none")]
+    fn fetch(codes: &[i8]) {
+        for line in codes.chunks(64) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr()) };
         }
-        let mut fours = pairs;
-        for i in (0..16).step_by(4) {
-            fours[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-            fours[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-            fours[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-            fours[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-        }
-        let mut columns = fours;
-        for i in 0..4 {
-            let even = |a, b| _mm512_shuffle_i32x4::<0b10_00_10_00>(a, b);
-            let odd = |a, b| _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b);
-            let (evens, odds) = (even(fours[i], fours[4 + i]), odd(fours[i], fours[4 + i]));
-            let (more_evens, more_odds) =
-                (even(fours[8 + i], fours[12 + i]), odd(fours[8 + i], fours[12 + i]));
-            columns[i] = even(evens, more_evens);
-            columns[4 + i] = even(odds, more_odds);
-            columns[8 + i] = odd(evens, more_evens);
-            columns[12 + i] = odd(odds, more_odds);
-        }
-        columns
     }
 
     #[target_feature(enable = "avx2")]
@@ -393,6 +356,7 @@ mod x86 {
 
 #[cfg(target_arch = "aarch64")]
 mod neon {
+    #[allow(clippy::wildcard_imports, reason = "one name an instruction")]
     use std::arch::aarch64::*;
 
     use super::{ProbeCodes, TILE, padded};

@@ -1,7 +1,8 @@
 //! Codes of vectors that lie anywhere, such as in a mapped file; it does not know how they got there.
 
+use super::probe_codes::ProbeCodes;
 use super::row_set::RowSet;
-use super::simd::{Panel, ProbeCodes, Simd, TILE, Work};
+use super::simd::{Panel, Simd, TILE, Work};
 use super::{kernel, quantize};
 use crate::Embedding;
 
@@ -257,7 +258,9 @@ impl Tile {
         let (rows, codes) = (first..end, first * view.dim..end * view.dim);
         match (view.numbers, &probes.codes) {
             (Numbers::Int8 { codes: all, scales, errors }, Some(probes)) => {
-                self.simd.multiply(&all[codes], probes, &mut self.panel, &mut self.products);
+                let ahead = &all[codes.end..all.len().min(codes.end + TILE * view.dim)];
+                let (panel, out) = (&mut self.panel, &mut self.products);
+                self.simd.multiply(&all[codes], ahead, probes, panel, out);
                 Rows { scales: &scales[rows.clone()], errors: &errors[rows] }
             }
             (Numbers::Int8 { .. }, None) => unreachable!("probes of codes have codes"),

@@ -10,7 +10,7 @@ fn check(rows: &[i8], probes: &[i8], dim: usize) {
     let mut panel = Panel::default();
     for simd in Simd::available() {
         let mut out = vec![[f32::NAN; TILE]; probes.len() / dim];
-        simd.multiply(rows, &codes, &mut panel, &mut out);
+        simd.multiply(rows, probes, &codes, &mut panel, &mut out);
         for (probe, out) in probes.chunks_exact(dim).zip(&out) {
             for (row, &found) in rows.chunks_exact(dim).zip(out) {
                 let exact: i64 =
@@ -83,5 +83,5 @@ fn every_place_counts() {
 #[should_panic(expected = "no more than 48 rows")]
 fn a_tile_too_large_is_refused() {
     let probes = ProbeCodes::new(1, vec![1]);
-    Simd::widest().multiply(&[1; 49], &probes, &mut Panel::default(), &mut [[0.0; TILE]]);
+    Simd::widest().multiply(&[1; 49], &[], &probes, &mut Panel::default(), &mut [[0.0; TILE]]);
 }
