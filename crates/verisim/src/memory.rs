@@ -5,6 +5,11 @@ pub(crate) fn peak_mib() -> Option<f64> {
     kib_of("/proc/self/status", "VmHWM:")
 }
 
+/// Now, in MiB, where the system tells: Linux does.
+pub(crate) fn resident_mib() -> Option<f64> {
+    kib_of("/proc/self/status", "VmRSS:")
+}
+
 /// What the system could still hand out, in MiB, where it tells.
 pub(crate) fn available_mib() -> Option<f64> {
     kib_of("/proc/meminfo", "MemAvailable:")

@@ -6,7 +6,17 @@ const LANES: usize = 16;
 /// Cosine similarity of two unit vectors of equal length, in `[-1, 1]`.
 ///
 /// The order of summation is fixed: the same vectors give the same bits on every machine.
+#[expect(clippy::inline_always, reason = "compiled anew for each width of registers")]
+#[inline(always)]
 pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
+    // Rounding may carry the sum past 1 by an ulp or two.
+    dot(a, b).clamp(-1.0, 1.0)
+}
+
+/// Sum of the products of components, in the order of [`similarity`].
+#[expect(clippy::inline_always, reason = "compiled anew for each width of registers")]
+#[inline(always)]
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_blocks, a_rest) = a.as_chunks::<LANES>();
     let (b_blocks, b_rest) = b.as_chunks::<LANES>();
     let mut sums = [0.0f32; LANES];
@@ -16,8 +26,7 @@ pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    // Rounding may carry the sum past 1 by an ulp or two.
-    (sums.iter().sum::<f32>() + rest).clamp(-1.0, 1.0)
+    sums.iter().sum::<f32>() + rest
 }
 
 #[cfg(test)]

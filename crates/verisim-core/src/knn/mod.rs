@@ -1,6 +1,26 @@
 //! Exact search for the nearest embeddings; it knows rows, not identities.
+//!
+//! [`PackedEmbeddings`] compares every row in full, which suits thousands. [`Search`] finds the same
+//! in a quarter of the time or less, by way of [`Codes`] (or of somebody else's memory, a
+//! [`CodesView`]), which suits millions.
 
+mod candidates;
+mod codes;
 pub(crate) mod kernel;
+mod probe_codes;
+mod quantize;
+mod row_set;
+mod search;
+#[cfg(test)]
+mod search_tests;
+mod simd;
+mod view;
+
+pub use codes::{Codes, Precision};
+pub use quantize::{Quantized, quantize, to_bf16};
+pub use row_set::RowSet;
+pub use search::{Found, Search};
+pub use view::{CodesView, InvalidCodes, MAX_DIM};
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

@@ -10,6 +10,7 @@ use verisim_learn::train::Precision;
 
 use super::Outcome;
 use super::bench_data::{DataBench, bench_data};
+use super::bench_gallery::{GalleryBench, bench_gallery};
 use super::bench_partial_fc::{PartialFcBench, bench_partial_fc};
 use crate::memory::peak_mib;
 use crate::output::Printer;
@@ -26,6 +27,8 @@ pub(crate) enum BenchCommand {
     PartialFc(PartialFcBench),
     /// Pictures out of a RecordIO file: reading and decoding
     Data(DataBench),
+    /// Very many templates: the nearest to a probe, alone and in batches
+    Gallery(GalleryBench),
 }
 
 /// A loss, and sizes of the batch.
@@ -183,6 +186,7 @@ pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result
         BenchCommand::Loss(args) => bench_loss(args, printer),
         BenchCommand::PartialFc(args) => bench_partial_fc(args, printer),
         BenchCommand::Data(args) => bench_data(args, printer),
+        BenchCommand::Gallery(args) => bench_gallery(args, printer),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod bench;
 mod bench_data;
+mod bench_gallery;
 mod bench_partial_fc;
 pub(crate) mod compare;
 pub(crate) mod data;

@@ -5,6 +5,7 @@
 //! - [`loss`] and [`validation`]: training.
 //! - [`planes`]: embeddings of two components, network beside network.
 //! - [`whiskers()`] and [`searches`]: comparisons of losses.
+//! - [`growth()`]: searches of ever more templates.
 //! - [`similarities()`] and [`nearest_pairs`]: which identities are hard to tell apart.
 //!
 //! Rates of 0, which neither a logarithm nor a normal deviate has, lie in a shaded lane marked 0.
@@ -14,6 +15,7 @@ mod canvas;
 mod det;
 mod dots;
 mod frame;
+mod growth;
 mod histogram;
 mod identification;
 mod legend;
@@ -30,6 +32,7 @@ mod training;
 mod whiskers;
 
 pub(crate) use det::det;
+pub(crate) use growth::{GrowthCurve, growth};
 pub(crate) use histogram::{NamedThreshold, score_histogram};
 pub(crate) use identification::{RankCurve, cmc, open_set};
 pub(crate) use nearest::{NearestPair, nearest_pairs};
