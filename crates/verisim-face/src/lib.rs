@@ -1,8 +1,8 @@
 //! Pictures of faces to templates: decoding, models and synthetic faces.
 //!
 //! ```text
-//! picture file -> Picture -> aligned chip -> input of a model -> embedding
-//!     image                     (synth)          chip           recognizer
+//! picture file -> Picture -> faces -> aligned chip -> input of a model -> embedding
+//!     image                  choice   align (synth)         chip          recognizer
 //! ```
 
 pub mod align;
@@ -11,6 +11,7 @@ pub mod chip;
 pub mod choice;
 pub mod folder;
 mod found;
+pub mod frontal;
 pub mod image;
 pub mod model;
 mod onnx;
