@@ -16,6 +16,7 @@ pub mod image;
 pub mod model;
 mod onnx;
 mod picture;
+pub mod quality;
 mod recognizer;
 pub mod synth;
 mod warp;
