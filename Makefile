@@ -37,7 +37,7 @@ golden:
 
 # Rewrites our golden values; look at the difference before you commit it.
 reference: python
-	for script in reference/losses_*.py reference/miners.py reference/distances.py reference/networks.py reference/pretrained.py; do $(PYTHON) $$script || exit 1; done
+	for script in reference/losses_*.py reference/miners.py reference/distances.py reference/networks.py reference/pretrained.py reference/align_agreement.py reference/pictures.py; do $(PYTHON) $$script || exit 1; done
 
 # Whether exported models mean the same in ONNX Runtime; rewrites reference/onnx_agreement.json.
 agreement: python

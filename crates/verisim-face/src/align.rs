@@ -169,6 +169,26 @@ impl Similarity {
         Ok(Self { dx: to_center[0] - x, dy: to_center[1] - y, ..turned })
     }
 
+    /// The transform that brings a box, widened by `margin` of its sides, to a chip, as for [`box_chip`].
+    pub(crate) fn of_box(
+        area: &Area,
+        margin: f32,
+        [width, height]: [usize; 2],
+    ) -> Result<Self, AlignError> {
+        let (box_width, box_height) = (area.width * (1.0 + margin), area.height * (1.0 + margin));
+        let is_finite = [area.x, area.y, box_width, box_height].iter().all(|it| it.is_finite());
+        if !is_finite || box_width <= 0.0 || box_height <= 0.0 {
+            return Err(AlignError::EmptyBox { width: box_width, height: box_height });
+        }
+        let across = width as f64 / f64::from(box_width);
+        let a = across.min(height as f64 / f64::from(box_height));
+        let center = area.center();
+        // Boxes begin at edges of pixels, whose centers lie half a pixel behind them.
+        let shift =
+            |center: f32, side: usize| (side as f64 - 1.0) / 2.0 - a * (f64::from(center) - 0.5);
+        Ok(Self { a, b: 0.0, dx: shift(center.x, width), dy: shift(center.y, height) })
+    }
+
     /// Where a place moves.
     pub fn apply(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         [self.a * x - self.b * y + self.dx, self.b * x + self.a * y + self.dy]
@@ -232,19 +252,8 @@ pub fn box_chip(
     [width, height]: [usize; 2],
 ) -> Result<Picture, AlignError> {
     assert!(width > 0 && height > 0, "a chip has at least one pixel");
-    let (box_width, box_height) = (area.width * (1.0 + margin), area.height * (1.0 + margin));
-    let is_finite = [area.x, area.y, box_width, box_height].iter().all(|it| it.is_finite());
-    if !is_finite || box_width <= 0.0 || box_height <= 0.0 {
-        return Err(AlignError::EmptyBox { width: box_width, height: box_height });
-    }
-    let step = f64::from(box_width / width as f32).max(f64::from(box_height / height as f32));
-    let center = area.center();
-    let start = |center: f32, side: usize| f64::from(center) - step * (side as f64 - 1.0) / 2.0;
-    let map = Affine {
-        x: [step, 0.0, start(center.x - 0.5, width)],
-        y: [0.0, step, start(center.y - 0.5, height)],
-    };
-    Ok(warp(photograph, &map, width, height))
+    let to_chip = Similarity::of_box(area, margin, [width, height])?;
+    Ok(warp(photograph, &to_chip.inverse().map(), width, height))
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@ const MIN_AREA: f32 = 1e-6;
 
 /// The triangle that is in front at one sample.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hit {
+pub(crate) struct Hit {
     /// Index of its mesh, or [`NOTHING`].
-    pub(super) part: u16,
-    pub(super) face: u32,
+    pub(crate) part: u16,
+    pub(crate) face: u32,
 }
 
 /// Which triangles of a mesh are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sides {
+pub(crate) enum Sides {
     /// Those that face the viewer.
     Front,
     /// Those that face away.
@@ -25,23 +25,23 @@ pub(super) enum Sides {
 }
 
 /// The part of a sample that shows the background.
-pub(super) const NOTHING: u16 = u16::MAX;
+pub(crate) const NOTHING: u16 = u16::MAX;
 
 /// A grid of samples.
-pub(super) struct Layer {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) hits: Vec<Hit>,
+pub(crate) struct Layer {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) hits: Vec<Hit>,
     /// How near each hit is: the nearer, the higher.
-    pub(super) nearness: Vec<f32>,
+    pub(crate) nearness: Vec<f32>,
 }
 
 /// A corner of a triangle: column and row in samples, and how near it is.
-pub(super) type Corner = [f32; 3];
+pub(crate) type Corner = [f32; 3];
 
 impl Layer {
     /// An empty layer of `width` x `height` samples.
-    pub(super) fn new(width: usize, height: usize) -> Self {
+    pub(crate) fn new(width: usize, height: usize) -> Self {
         let nothing = Hit { part: NOTHING, face: 0 };
         let n_samples = width * height;
         Self {
@@ -53,7 +53,7 @@ impl Layer {
     }
 
     /// Draws the triangles `faces` between `corners`, each hidden by what is nearer.
-    pub(super) fn draw(&mut self, part: u16, corners: &[Corner], faces: &[[u32; 3]], sides: Sides) {
+    pub(crate) fn draw(&mut self, part: u16, corners: &[Corner], faces: &[[u32; 3]], sides: Sides) {
         for (face, indices) in faces.iter().enumerate() {
             let [a, b, c] = indices.map(|index| corners[index as usize]);
             // Rows grow downwards, so a triangle that faces the viewer has a negative area.
@@ -116,7 +116,7 @@ impl Layer {
 /// Shares of the corners of a triangle at a column and row, in samples; they sum to 1.
 ///
 /// Outside of the triangle they go on as if its plane did.
-pub(super) fn shares([a, b, c]: [Corner; 3], [column, row]: [f32; 2]) -> [f32; 3] {
+pub(crate) fn shares([a, b, c]: [Corner; 3], [column, row]: [f32; 2]) -> [f32; 3] {
     let area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
     let (right, down) = ((column - a[0]) / area, (row - a[1]) / area);
     let share_b = right * (c[1] - a[1]) - down * (c[0] - a[0]);
