@@ -10,6 +10,7 @@ use crate::align::{AlignError, Template, box_chip, chip};
 use crate::choice::{ChoiceError, FaceChoice};
 use crate::detect::{DetectError, Detector, OnnxDetector};
 use crate::onnx;
+use crate::quality::Measures;
 use crate::recognizer::{EmbedError, Recognizer};
 use crate::{FoundFace, Picture};
 
@@ -26,6 +27,8 @@ pub struct Sight {
 pub struct SeenFace {
     /// Where it was found.
     pub face: FoundFace,
+    /// How good the picture of it is, if that can be measured.
+    pub measures: Option<Measures>,
     /// The aligned face; by its box alone if its detector finds no landmarks.
     pub chip: Picture,
 }
@@ -34,6 +37,8 @@ pub struct SeenFace {
 pub struct RecognizedFace {
     /// Where it was found; `None` if the picture was taken for a chip.
     pub face: Option<FoundFace>,
+    /// How good the picture of it is; `None` for a chip, whose photograph is not known.
+    pub measures: Option<Measures>,
     /// Its template.
     pub template: FaceTemplate,
 }
@@ -104,7 +109,10 @@ impl Sight {
                 None => box_chip(photograph, &face.area, BOX_MARGIN, template.size()),
             };
             match chip {
-                Ok(chip) => seen.push(SeenFace { face, chip }),
+                Ok(chip) => {
+                    let measures = Measures::of(photograph, &face).ok();
+                    seen.push(SeenFace { face, measures, chip });
+                }
                 Err(error) => refusal = Some(error),
             }
         }
@@ -149,12 +157,12 @@ impl Pipeline {
     pub fn faces(&self, picture: &Picture) -> Result<Vec<RecognizedFace>, PipelineError> {
         let Some(sight) = &self.sight else {
             let template = self.recognizer.template(picture)?;
-            return Ok(vec![RecognizedFace { face: None, template }]);
+            return Ok(vec![RecognizedFace { face: None, measures: None, template }]);
         };
         let seen = sight.see(picture, &self.template())?;
-        let recognized = seen.into_iter().map(|SeenFace { face, chip }| {
+        let recognized = seen.into_iter().map(|SeenFace { face, measures, chip }| {
             let template = self.recognizer.template(&chip)?;
-            Ok(RecognizedFace { face: Some(face), template })
+            Ok(RecognizedFace { face: Some(face), measures, template })
         });
         recognized.collect()
     }

@@ -6,8 +6,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use verisim_face::choice::FaceChoice;
 
 use crate::commands::{
-    audit, bench, compare, data, demo, embed, enroll, evaluate, export, forget, fuse, gallery,
-    identify, map, models, synth, train, verify,
+    align, audit, bench, compare, data, demo, embed, enroll, evaluate, export, forget, frontalize,
+    fuse, gallery, identify, map, models, synth, train, verify,
 };
 
 /// Metric learning and face recognition, from training a network to naming a face.
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Compare(compare::CompareArgs),
     Map(map::MapArgs),
     Export(export::ExportArgs),
+    Align(align::AlignArgs),
+    Frontalize(frontalize::FrontalizeArgs),
     Embed(embed::EmbedArgs),
     Verify(verify::VerifyArgs),
     Enroll(enroll::EnrollArgs),
@@ -120,13 +122,7 @@ pub(crate) struct SightArgs {
 
     /// Which face of a photograph: central (large and near the middle), largest, all, or only
     /// (several are refused)
-    #[arg(
-        long,
-        value_name = "WHICH",
-        value_enum,
-        requires = "detector",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
     pub(crate) face: Option<WhichFace>,
 }
 

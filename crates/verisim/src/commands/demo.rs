@@ -15,7 +15,7 @@ use super::enroll::{GalleryArgs, create_or_open};
 use super::synth::{Crowd, draw_crowd};
 use super::{Outcome, load, train};
 use crate::access::AccessArgs;
-use crate::cli::{ModelArgs, ThresholdArgs};
+use crate::cli::{ModelArgs, SightArgs, ThresholdArgs};
 use crate::dataset::FaceSet;
 use crate::demo::{Cast, Found, Plan, Probe, Story, page};
 use crate::evaluation::{Basis, Demand, Evaluation, Operating, Samples, evaluate};
@@ -126,8 +126,13 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
         cast.n_strangers
     ));
     let access = AccessArgs::default();
-    let arguments =
-        GalleryArgs { gallery: out.join("gallery"), model: Some(model), card: None, access };
+    let arguments = GalleryArgs {
+        gallery: out.join("gallery"),
+        model: Some(model),
+        card: None,
+        sight: SightArgs::default(),
+        access,
+    };
     let mut gallery = create_or_open(&arguments, recognizer)?;
     enroll(&cast, &pipeline, &mut gallery, printer)?;
     let nearest = search(&cast.probes, &pipeline, &mut gallery, printer)?;

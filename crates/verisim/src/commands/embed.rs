@@ -70,9 +70,10 @@ pub(crate) fn embed(args: &EmbedArgs, printer: &Printer) -> anyhow::Result<Outco
         };
         let path = path.to_string_lossy();
         let n_faces = faces.len();
-        for (number, RecognizedFace { face, template }) in (1..).zip(faces) {
+        for (number, RecognizedFace { face, measures, template }) in (1..).zip(faces) {
             if args.out.is_none() {
-                let (face, embedding) = (face.map(FaceDto::from), template.embedding.as_slice());
+                let face = face.map(|face| FaceDto::new(&face, measures.as_ref()));
+                let embedding = template.embedding.as_slice();
                 printer.json(&EmbeddingDto { path: &path, face, model: &digest, embedding })?;
             } else {
                 names +=

@@ -2,18 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 use verisim_core::threshold::fpir_from_fmr;
 use verisim_face::Recognizer;
+use verisim_face::choice::FaceChoice;
 use verisim_face::model::Model;
-use verisim_face::pipeline::Pipeline;
-use verisim_gallery::{Enrolled, Enrollment, Gallery, MAX_LABEL_BYTES, Sample, SourceDigest};
+use verisim_face::pipeline::{Pipeline, RecognizedFace};
+use verisim_gallery::{
+    Enrolled, Enrollment, Gallery, GalleryError, MAX_LABEL_BYTES, Sample, SourceDigest,
+};
 
 use super::Outcome;
+use super::face_dto::words;
 use super::load;
 use crate::access::AccessArgs;
-use crate::cli::ModelArgs;
+use crate::cli::{ModelArgs, SightArgs, WhichFace};
 use crate::dataset::FaceSet;
 use crate::models::names;
 use crate::output::{Printer, explained};
@@ -22,21 +26,31 @@ use crate::output::{Printer, explained};
 const MODEL_SETTING: &str = "model";
 /// Where it remembers the model's card.
 const CARD_SETTING: &str = "card";
+/// Where it remembers what finds faces, if its people were enrolled from photographs.
+const DETECTOR_SETTING: &str = "detector";
+/// Where it remembers the detector's card.
+const DETECTOR_CARD_SETTING: &str = "detector card";
 
 /// Enroll people in a gallery
 ///
 /// Nothing is retrained. A picture that is enrolled already is passed over, so the command may be
-/// repeated. The gallery remembers the model, and refuses templates of any other.
+/// repeated. The gallery remembers the model, and refuses templates of any other. With a detector, which it
+/// remembers, too, pictures are photographs, and faces of poor quality are named.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  verisim enroll --gallery g/ --model model.onnx known/     known/Name/1.jpg and known/Name.jpg")]
+  verisim enroll --gallery g/ --model model.onnx known/     known/Name/1.jpg and known/Name.jpg
+  verisim enroll --gallery g/ --model model.onnx --detector yunet.onnx --face only photographs/")]
 pub(crate) struct EnrollArgs {
     #[command(flatten)]
     gallery: GalleryArgs,
 
     /// Folder of known people: NAME/1.jpg and NAME.jpg
     known: PathBuf,
+
+    /// Refuse faces in photographs whose quality is below this, from 0 to 100
+    #[arg(long, value_name = "QUALITY", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_quality: u8,
 
     /// Print JSON
     #[arg(long)]
@@ -59,6 +73,9 @@ pub(crate) struct GalleryArgs {
     pub(crate) card: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) sight: SightArgs,
+
+    #[command(flatten)]
     pub(crate) access: AccessArgs,
 }
 
@@ -79,7 +96,12 @@ struct EnrolledDto {
 pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let set = FaceSet::open(&args.known)?;
     set.check_listing(false, printer)?;
-    let pipeline = Pipeline::new(args.gallery.recognizer()?, None);
+    let which = args.gallery.sight.face;
+    ensure!(
+        which != Some(WhichFace::All),
+        "--face all: a picture of a known person shows one face"
+    );
+    let pipeline = args.gallery.pipeline(FaceChoice::Central)?;
     let recognizer = pipeline.recognizer();
     let mut gallery = create_or_open(&args.gallery, recognizer)?;
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); set.names.len()];
@@ -87,13 +109,14 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
     let embedded = load::embed_pictures(&pipeline, &set.places(), |it| set.bytes(it), printer);
     for (embedded, sample) in embedded.into_iter().zip(&set.samples) {
         let (path, digest) = (embedded.path.clone(), embedded.digest);
-        match embedded.template() {
-            Ok(template) => {
+        match embedded.face().and_then(|face| checked(face, &path, args.min_quality, printer)) {
+            Ok(RecognizedFace { measures, template, .. }) => {
                 let source = SourceDigest::new(digest);
                 let label = path.to_str().filter(|it| it.len() <= MAX_LABEL_BYTES);
                 let label = label.map(str::to_owned);
-                let sample_of = Sample { label, ..Sample::new(template, source) };
-                samples[sample.label as usize].push(sample_of);
+                let quality = measures.map(|it| it.value());
+                let kept = Sample { label, quality, ..Sample::new(template, source) };
+                samples[sample.label as usize].push(kept);
             }
             Err(error) => failures.push(explained(&error)),
         }
@@ -183,6 +206,29 @@ impl GalleryArgs {
         Ok(Recognizer::new(model))
     }
 
+    /// The model, and the detector that was given, or the one that the gallery remembers.
+    pub(crate) fn pipeline(&self, usual: FaceChoice) -> anyhow::Result<Pipeline> {
+        let recognizer = self.recognizer()?;
+        let mut sight = self.sight.clone();
+        if sight.detector.is_none()
+            && let Some(gallery) = self.open_if_there()?
+        {
+            sight.detector = gallery.setting(DETECTOR_SETTING)?.map(PathBuf::from);
+            sight.detector_card = gallery.setting(DETECTOR_CARD_SETTING)?.map(PathBuf::from);
+        }
+        load::pipeline_of(recognizer, &sight, usual)
+    }
+
+    fn open_if_there(&self) -> anyhow::Result<Option<Gallery>> {
+        match self.access.open(&self.gallery, "verisim") {
+            Ok(gallery) => Ok(Some(gallery)),
+            Err(error) => match error.downcast_ref() {
+                Some(GalleryError::NotAGallery { .. }) => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
     /// Opens the gallery, which must be there and belong to the model.
     pub(crate) fn open(&self, recognizer: &Recognizer) -> anyhow::Result<Gallery> {
         let gallery = self.access.open(&self.gallery, "verisim identify")?;
@@ -208,13 +254,42 @@ pub(crate) fn create_or_open(
     let binding = (recognizer.digest(), recognizer.card().embedding_dim);
     let mut gallery = args.access.create_or_open(&args.gallery, binding, "verisim enroll")?;
     if let Some(model) = &args.model {
-        let remember = |path: &Path| -> anyhow::Result<String> {
-            Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
-        };
-        gallery.set_setting(MODEL_SETTING, &remember(&names::resolve(model)?)?)?;
+        gallery.set_setting(MODEL_SETTING, &absolute(&names::resolve(model)?)?)?;
         if let Some(card) = &args.card {
-            gallery.set_setting(CARD_SETTING, &remember(card)?)?;
+            gallery.set_setting(CARD_SETTING, &absolute(card)?)?;
+        }
+    }
+    if let Some(detector) = &args.sight.detector {
+        gallery.set_setting(DETECTOR_SETTING, &absolute(&names::resolve(detector)?)?)?;
+        if let Some(card) = &args.sight.detector_card {
+            gallery.set_setting(DETECTOR_CARD_SETTING, &absolute(card)?)?;
         }
     }
     Ok(gallery)
+}
+
+fn absolute(path: &Path) -> anyhow::Result<String> {
+    Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
+}
+
+/// The face, unless it is too poor to be enrolled; what is wrong with it is said in any case.
+fn checked(
+    face: RecognizedFace,
+    path: &Path,
+    min_quality: u8,
+    printer: &Printer,
+) -> anyhow::Result<RecognizedFace> {
+    let Some(measures) = &face.measures else { return Ok(face) };
+    let (value, reasons) = (measures.value(), words(measures).join(", "));
+    let said = if reasons.is_empty() { String::new() } else { format!(" ({reasons})") };
+    ensure!(
+        value >= min_quality,
+        "the face in {} is of quality {value}{said}, but at least {min_quality} is asked for; take a better \
+         picture, or lower --min-quality",
+        path.display()
+    );
+    if !reasons.is_empty() {
+        printer.warning(format_args!("{} is enrolled with quality {value}{said}", path.display()));
+    }
+    Ok(face)
 }

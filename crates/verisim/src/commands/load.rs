@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use verisim_core::{Head, Template};
 use verisim_face::choice::FaceChoice;
@@ -37,10 +37,14 @@ pub(crate) struct Embedded {
 }
 
 impl Embedded {
-    /// The template of its face; the surest, if there are several.
+    /// Its face; the surest, if there are several.
+    pub(crate) fn face(self) -> anyhow::Result<RecognizedFace> {
+        self.faces?.into_iter().next().context("a picture was not embedded")
+    }
+
+    /// The template of its face.
     pub(crate) fn template(self) -> anyhow::Result<Template> {
-        let faces = self.faces?.into_iter();
-        faces.map(|face| face.template).next().context("a picture was not embedded")
+        self.face().map(|face| face.template)
     }
 }
 
@@ -61,11 +65,18 @@ pub(crate) fn pipeline_of(
     sight: &SightArgs,
     usual: FaceChoice,
 ) -> anyhow::Result<Pipeline> {
-    let Some(path) = &sight.detector else { return Ok(Pipeline::new(recognizer, None)) };
+    Ok(Pipeline::new(recognizer, self::sight(sight, usual)?))
+}
+
+/// What finds faces, if it was asked for.
+pub(crate) fn sight(args: &SightArgs, usual: FaceChoice) -> anyhow::Result<Option<Sight>> {
+    let Some(path) = &args.detector else {
+        ensure!(args.face.is_none(), "--face chooses among the faces that a --detector finds");
+        return Ok(None);
+    };
     let path = names::resolve(path)?;
-    let detector = OnnxDetector::load(&path, sight.detector_card.as_deref())?;
-    let choice = sight.face.map_or(usual, FaceChoice::from);
-    Ok(Pipeline::new(recognizer, Some(Sight::new(detector, choice))))
+    let detector = OnnxDetector::load(&path, args.detector_card.as_deref())?;
+    Ok(Some(Sight::new(detector, args.face.map_or(usual, FaceChoice::from))))
 }
 
 /// The head that the model carries.

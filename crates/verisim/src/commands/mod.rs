@@ -1,5 +1,6 @@
 //! One file a command: arguments in, results out. Decisions are made in the libraries.
 
+pub(crate) mod align;
 pub(crate) mod audit;
 pub(crate) mod bench;
 mod bench_data;
@@ -14,6 +15,7 @@ pub(crate) mod evaluate;
 pub(crate) mod export;
 mod face_dto;
 pub(crate) mod forget;
+pub(crate) mod frontalize;
 pub(crate) mod fuse;
 pub(crate) mod gallery;
 pub(crate) mod identify;
@@ -25,6 +27,7 @@ pub(crate) mod models_fetch;
 pub(crate) mod synth;
 pub(crate) mod train;
 pub(crate) mod verify;
+mod whoswho;
 
 use anyhow::{Context, bail};
 
@@ -60,6 +63,8 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Fuse(args) => fuse::fuse(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),
         Command::Export(args) => export::export(&args, printer),
+        Command::Align(args) => align::align(&args, printer),
+        Command::Frontalize(args) => frontalize::frontalize(&args, printer),
         Command::Embed(args) => embed::embed(&args, printer),
         Command::Verify(args) => verify::verify(&args, printer),
         Command::Enroll(args) => enroll::enroll(&args, printer),

@@ -155,5 +155,6 @@ fn face(pipeline: &Pipeline, path: &Path) -> anyhow::Result<(Option<FaceDto>, Em
     let faces = pipeline.faces(&read_picture(path)?);
     let faces = faces.with_context(|| format!("cannot use {}", path.display()))?;
     let face = faces.into_iter().next().context("no face was chosen")?;
-    Ok((face.face.map(FaceDto::from), face.template.embedding))
+    let found = face.face.map(|it| FaceDto::new(&it, face.measures.as_ref()));
+    Ok((found, face.template.embedding))
 }

@@ -5,7 +5,7 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 24] = [
     &["demo"],
     &["train"],
     &["evaluate"],
@@ -13,6 +13,8 @@ const COMMANDS: [&[&str]; 22] = [
     &["compare"],
     &["map"],
     &["export"],
+    &["align"],
+    &["frontalize"],
     &["embed"],
     &["verify"],
     &["enroll"],
