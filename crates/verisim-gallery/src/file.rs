@@ -118,13 +118,13 @@ pub(crate) fn publish(draft: &Path, path: &Path) -> Result<(), GalleryError> {
     attempt().map_err(|error| GalleryError::from_io(path, error))
 }
 
-/// Lets only the owner read the file.
-pub(crate) fn make_private(path: &Path) -> Result<(), GalleryError> {
-    #[cfg(unix)]
-    let made = fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600));
-    #[cfg(not(unix))]
-    let made = Ok(());
-    made.map_err(|error| GalleryError::from_io(path, error))
+/// Writes the bytes of one file into another, which is there, and keeps its rights.
+pub(crate) fn copy_bytes(from: &Path, to: &Path) -> Result<(), GalleryError> {
+    let source = fs::File::open(from).map_err(|error| GalleryError::from_io(from, error));
+    let target = OpenOptions::new().write(true).truncate(true).open(to);
+    let target = target.map_err(|error| GalleryError::from_io(to, error));
+    let copied = io::copy(&mut source?, &mut target?);
+    copied.map(drop).map_err(|error| GalleryError::from_io(to, error))
 }
 
 /// Why the engine could not open the file or one beside it, which it does not tell itself.

@@ -153,12 +153,7 @@ impl Gallery {
     ) -> Result<(), GalleryError> {
         let path = file::path(draft)?;
         file::create_if_missing(&path)?;
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |error| GalleryError::from_io(&path, error)
-        };
-        fs::copy(from, &path).map_err(failed(from))?;
-        file::make_private(&path)?;
+        file::copy_bytes(from, &path)?;
         let gallery = Self::open(draft, secret)?;
         gallery.check()?;
         let session = gallery.store.change()?;

@@ -79,7 +79,7 @@ pub(crate) fn fetch(args: &FetchArgs, printer: &Printer) -> anyhow::Result<Outco
 fn timeout(seconds: f64) -> anyhow::Result<Duration> {
     let timeout = Duration::try_from_secs_f64(seconds).ok().filter(|it| !it.is_zero());
     ensure!(
-        timeout.is_some_and(|it| it <= Duration::from_secs(3600)),
+        timeout.is_some_and(|it| it <= Duration::from_hours(1)),
         "--timeout is {seconds}, but must be above 0 and at most 3600 seconds"
     );
     Ok(timeout.unwrap_or_default())

@@ -171,13 +171,13 @@ impl Answer {
         loop {
             match self.body.read(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.broken(error)),
+                Err(error) => return Err(self.broken(&error)),
                 Ok(n) => return Ok(n),
             }
         }
     }
 
-    fn broken(&self, error: io::Error) -> Failure {
+    fn broken(&self, error: &io::Error) -> Failure {
         let cause = error.get_ref().and_then(|it| it.downcast_ref::<Error>());
         let reason = match cause {
             Some(Error::Timeout(what)) => waited(*what, self.timeout),

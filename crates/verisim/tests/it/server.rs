@@ -62,7 +62,7 @@ fn serve(
             break;
         }
         if number == 0 {
-            request.path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+            request.path = line.split(' ').nth(1).map(str::to_owned).unwrap_or_default();
         }
         let Some((key, value)) = line.split_once(": ") else { continue };
         match key.to_lowercase().as_str() {
