@@ -112,16 +112,15 @@ pub(crate) struct ThresholdArgs {
 /// How faces are found, where pictures are photographs.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct SightArgs {
-    /// ONNX model that finds faces in photographs; without one, pictures are taken for chips
-    #[arg(long, value_name = "FILE")]
+    /// ONNX model that finds faces, or its name: pictures are photographs
+    #[arg(long, value_name = "MODEL")]
     pub(crate) detector: Option<PathBuf>,
 
-    /// Card of the detector, if it carries none: how to feed and read it (TOML)
+    /// Card of the detector, if it carries none (TOML)
     #[arg(long, value_name = "FILE", requires = "detector")]
     pub(crate) detector_card: Option<PathBuf>,
 
-    /// Which face of a photograph: central (large and near the middle), largest, all, or only
-    /// (several are refused)
+    /// central, largest, only or all: which face of a photograph
     #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
     pub(crate) face: Option<WhichFace>,
 }

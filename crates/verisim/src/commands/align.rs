@@ -156,9 +156,9 @@ fn write_chips(
             .with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let n_faces = seen.len();
-    for (number, seen) in (1..=n_faces).zip(seen).rev() {
+    for (index, seen) in seen.into_iter().enumerate().rev() {
         let chip = if frontal { chip_of(&photograph, &seen.face, template)? } else { seen.chip };
-        let name = if n_faces == 1 { named("") } else { named(&format!("-{number}")) };
+        let name = if n_faces == 1 { named("") } else { named(&format!("-{}", index + 1)) };
         whole_file::write(&name, &encode_png(&chip)?)?;
     }
     Ok(Aligned::Written(n_faces))

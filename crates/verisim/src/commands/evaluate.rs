@@ -39,11 +39,11 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "FILE", requires = "model")]
     card: Option<PathBuf>,
 
-    /// Several models as one, from `verisim fuse`: cosines of joined embeddings, and Joint Bayesian
+    /// Several models as one, from `verisim fuse`: by cosines, and Joint Bayesian
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "embeddings"])]
     fuse: Option<PathBuf>,
 
-    /// Folder of faces (NAME/1.jpg), or a .rec, .tar, .parquet, .csv or .tsv file
+    /// Folder of faces (NAME/1.jpg), or .rec, .tar, .parquet, .csv, .tsv
     #[arg(long, value_name = "PATH", conflicts_with = "embeddings")]
     data: Option<PathBuf>,
 

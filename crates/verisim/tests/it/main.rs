@@ -20,6 +20,7 @@ mod head;
 mod help;
 mod map;
 mod models;
+mod photographs;
 mod recipes;
 mod resume;
 mod server;
