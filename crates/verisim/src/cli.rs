@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    bench, compare, data, demo, embed, enroll, evaluate, export, forget, fuse, gallery, identify,
-    map, models, synth, train, verify,
+    bench, compare, data, demo, detect, embed, enroll, evaluate, export, forget, fuse, gallery,
+    identify, map, models, synth, train, verify,
 };
 
 /// Metric learning and face recognition, from training a network to naming a face.
@@ -64,6 +64,7 @@ pub(crate) enum Command {
     Compare(compare::CompareArgs),
     Map(map::MapArgs),
     Export(export::ExportArgs),
+    Detect(detect::DetectArgs),
     Embed(embed::EmbedArgs),
     Verify(verify::VerifyArgs),
     Enroll(enroll::EnrollArgs),

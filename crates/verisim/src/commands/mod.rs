@@ -6,6 +6,7 @@ mod bench_partial_fc;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod demo;
+pub(crate) mod detect;
 pub(crate) mod embed;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Fuse(args) => fuse::fuse(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),
         Command::Export(args) => export::export(&args, printer),
+        Command::Detect(args) => detect::detect(&args, printer),
         Command::Embed(args) => embed::embed(&args, printer),
         Command::Verify(args) => verify::verify(&args, printer),
         Command::Enroll(args) => enroll::enroll(&args, printer),
