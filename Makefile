@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement bench bench-train bench-verify bench-losses bench-gpu lessons python
+.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement bench bench-train bench-verify bench-losses bench-gpu lessons python
 
 check: fmt typos deny lint test doc
 
@@ -37,12 +37,17 @@ golden:
 
 # Rewrites our golden values; look at the difference before you commit it.
 reference: python
-	for script in reference/losses_*.py reference/miners.py reference/distances.py reference/networks.py reference/pretrained.py reference/align_agreement.py reference/pictures.py; do $(PYTHON) $$script || exit 1; done
+	for script in reference/losses_*.py reference/miners.py reference/distances.py reference/networks.py reference/pretrained.py reference/detectors.py reference/align_agreement.py reference/pictures.py; do $(PYTHON) $$script || exit 1; done
 
 # Whether exported models mean the same in ONNX Runtime; rewrites reference/onnx_agreement.json.
 agreement: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/onnx_agreement.py target/release/verisim
+
+# Whether the same faces are found as by OpenCV and ONNX Runtime: make detect-agreement SHARED=DIR.
+detect-agreement: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/detect_agreement.py target/release/verisim --shared $(SHARED)
 
 bench: bench-train bench-verify bench-losses
 

@@ -165,3 +165,70 @@ impl Network for Rten {
         named.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A field of a protocol buffer that holds bytes: a text, or a message.
+    fn field(number: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+        let bytes = bytes.as_ref();
+        [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+    }
+
+    fn varint(number: u8, value: u8) -> Vec<u8> {
+        vec![number << 3, value]
+    }
+
+    /// A value of the graph: 32-bit floats, `[1, 1, height, width]` with both sides open.
+    fn value(name: &str) -> Vec<u8> {
+        let fixed = field(1, varint(1, 1));
+        let open = |name| field(1, field(2, name));
+        let shape = [fixed.clone(), fixed, open("height"), open("width")].concat();
+        let tensor = [varint(1, 1), field(2, shape)].concat();
+        [field(1, name), field(2, field(1, tensor))].concat()
+    }
+
+    /// An ONNX file that applies each of these operators to its input.
+    fn network(operators: &[&str]) -> Vec<u8> {
+        let node = |operator: &&str| {
+            let output = operator.to_lowercase();
+            field(1, [field(1, "input"), field(2, output), field(4, operator)].concat())
+        };
+        let nodes: Vec<u8> = operators.iter().flat_map(node).collect();
+        let outputs = operators.iter().flat_map(|it| field(12, value(&it.to_lowercase())));
+        let outputs: Vec<u8> = outputs.collect();
+        let graph = [nodes, field(2, "graph"), field(11, value("input")), outputs].concat();
+        // A graph is longer than one byte can say.
+        let length = [graph.len() as u8 | 0x80, (graph.len() >> 7) as u8];
+        let opset = field(8, [field(1, ""), varint(2, 17)].concat());
+        [varint(1, 8), vec![7 << 3 | 2], length.to_vec(), graph, opset].concat()
+    }
+
+    #[test]
+    fn outputs_of_a_network_with_an_open_input_come_by_name() {
+        let network = load_detector(network(&["Relu", "Neg"])).unwrap();
+        assert_eq!(network.input_size(), [Some(1), None, None]);
+        for size in [[1, 1, 3], [1, 2, 2]] {
+            let image = &[-1.0, 2.0, -3.0, 4.0][..size[1] * size[2]];
+            let outputs = network.outputs(image, size).unwrap();
+            let names: Vec<&str> = outputs.iter().map(|it| it.name.as_str()).collect();
+            assert_eq!(names, ["relu", "neg"]);
+            assert!(outputs.iter().all(|it| it.width == size[2]));
+            let expected: Vec<f32> = image.iter().map(|it| it.max(0.0)).collect();
+            assert_eq!(outputs[0].values, expected);
+            assert_eq!(outputs[1].values[..3], [1.0, -2.0, 3.0]);
+        }
+    }
+
+    #[test]
+    fn embedders_and_detectors_are_told_by_their_outputs() {
+        let found = load(network(&["Relu", "Neg"])).err();
+        assert_eq!(found, Some(LoadError::NotAnEmbedder { n_inputs: 1, n_outputs: 2 }));
+        let found = load_detector(network(&["Relu"])).err();
+        assert_eq!(found, Some(LoadError::NotADetector { n_inputs: 1, n_outputs: 1 }));
+        assert!(load(network(&["Relu"])).is_ok());
+        let found = load_detector(b"Dear Sir or Madam".to_vec()).err();
+        assert!(matches!(found, Some(LoadError::NotRunnable { .. })), "{found:?}");
+    }
+}

@@ -6,8 +6,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use verisim_face::choice::FaceChoice;
 
 use crate::commands::{
-    align, audit, bench, compare, data, demo, embed, enroll, evaluate, export, forget, frontalize,
-    fuse, gallery, identify, map, models, synth, train, verify,
+    align, audit, bench, compare, data, demo, detect, embed, enroll, evaluate, export, forget,
+    frontalize, fuse, gallery, identify, map, models, synth, train, verify,
 };
 
 /// Metric learning and face recognition, from training a network to naming a face.
@@ -65,6 +65,7 @@ pub(crate) enum Command {
     Compare(compare::CompareArgs),
     Map(map::MapArgs),
     Export(export::ExportArgs),
+    Detect(detect::DetectArgs),
     Align(align::AlignArgs),
     Frontalize(frontalize::FrontalizeArgs),
     Embed(embed::EmbedArgs),

@@ -7,6 +7,7 @@ mod commands;
 mod comparison;
 mod dataset;
 mod demo;
+mod detection;
 mod digest;
 mod evaluation;
 mod fusion;

@@ -9,6 +9,7 @@ mod bench_partial_fc;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod demo;
+pub(crate) mod detect;
 pub(crate) mod embed;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
@@ -63,6 +64,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Fuse(args) => fuse::fuse(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),
         Command::Export(args) => export::export(&args, printer),
+        Command::Detect(args) => detect::detect(&args, printer),
         Command::Align(args) => align::align(&args, printer),
         Command::Frontalize(args) => frontalize::frontalize(&args, printer),
         Command::Embed(args) => embed::embed(&args, printer),

@@ -5,7 +5,7 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &["demo"],
     &["train"],
     &["evaluate"],
@@ -13,6 +13,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["compare"],
     &["map"],
     &["export"],
+    &["detect"],
     &["align"],
     &["frontalize"],
     &["embed"],
