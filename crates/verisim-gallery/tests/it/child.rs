@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use verisim_gallery::{Gallery, GalleryError, Policy};
+use verisim_gallery::{Gallery, GalleryError, Policy, Secret};
 
 use crate::synthetic::{DIM, Random, model, sample, samples};
 
@@ -47,7 +47,7 @@ pub(crate) fn command_under(program: &[&str], folder: &Path, round: u64) -> Comm
 }
 
 fn change_until_failure(folder: &Path, round: u64) -> Result<(), GalleryError> {
-    let mut gallery = Gallery::create_or_open(folder, model(), DIM, None)?;
+    let mut gallery = Gallery::create_or_open(folder, model(), DIM, secret_of(folder).as_ref())?;
     let mut random = Random(round);
     let mut enrolled = Vec::new();
     for idx in 0.. {
@@ -83,6 +83,11 @@ fn change_until_failure(folder: &Path, round: u64) -> Result<(), GalleryError> {
         say("done");
     }
     Ok(())
+}
+
+/// What the gallery in `folder` is sealed with, if it is: its name says so.
+fn secret_of(folder: &Path) -> Option<Secret> {
+    folder.ends_with("sealed").then(|| Secret::from_key([7; 32]))
 }
 
 /// Where the child puts copies of the gallery.
@@ -161,7 +166,9 @@ impl Ledger {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|it| it == "sqlite") {
                 let to = tempfile::tempdir().unwrap();
-                Gallery::restore(&path, to.path(), None).unwrap().check().unwrap();
+                let secret = secret_of(folder);
+                let restored = Gallery::restore(&path, to.path(), secret.as_ref()).unwrap();
+                restored.check().unwrap();
                 n_whole += 1;
             }
             fs::remove_file(path).unwrap();
@@ -172,7 +179,8 @@ impl Ledger {
     /// Fails unless the gallery holds what was said to be done, whole, and nothing else but, maybe,
     /// what was in flight; that is then entered as it turned out.
     pub(crate) fn verify(&mut self, folder: &Path) {
-        let mut gallery = Gallery::create_or_open(folder, model(), DIM, None).unwrap();
+        let mut gallery =
+            Gallery::create_or_open(folder, model(), DIM, secret_of(folder).as_ref()).unwrap();
         gallery.check().unwrap();
         // One durable record a search would take most of the time of the tests.
         let policy = Policy { record_searches: false, ..Policy::default() };
