@@ -12,6 +12,7 @@ mod fusion;
 mod memory;
 mod npy;
 mod output;
+mod processor;
 mod report;
 mod training;
 mod whole_file;
