@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement bench bench-train bench-verify bench-losses bench-gpu lessons python
+.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement bench bench-train bench-verify bench-losses bench-gallery bench-gpu lessons python
 
 check: fmt typos deny lint test doc
 
@@ -65,6 +65,11 @@ bench-verify: python
 bench-losses: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/bench_losses.py target/release/verisim
+
+# Nearest of a million templates, here and in FAISS, on the same vectors; prints both and the ratio.
+bench-gallery: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/bench_gallery.py target/release/verisim
 
 # The small size of every recipe on the same faces, with the same processor time: make compare-recipes LFW=DIR ORL=DIR.
 compare-recipes: python

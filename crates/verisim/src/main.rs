@@ -15,6 +15,7 @@ mod memory;
 mod models;
 mod npy;
 mod output;
+mod processor;
 mod report;
 mod training;
 mod whole_file;

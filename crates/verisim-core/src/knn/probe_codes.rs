@@ -3,6 +3,7 @@
 /// Probes that share a pass over a panel of rows.
 pub(super) const GROUP: usize = 8;
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone reads groups"))]
 /// Codes of probes, in every order in which the products read them.
 pub(super) struct ProbeCodes {
     pub(super) dim: usize,

@@ -104,6 +104,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 8 } else { 256 }, ..Default::default() })]
+
         #[test]
         fn no_vector_is_farther_from_its_codes_than_said(
             row in prop::collection::vec(-1.0f32..1.0, 1..80), shrink in 0i32..60,

@@ -244,6 +244,9 @@ fn a_removed_row_leaves_no_codes() {
 
 #[test]
 fn a_cap_is_kept_and_whether_it_sufficed_is_told() {
+    if cfg!(miri) {
+        return; // the same search, many more times over
+    }
     let mut random = Random::new(8);
     let row = clustered(&mut random, 1, 8).remove(0);
     let far = Embedding::new(row.as_slice().iter().map(|value| -value).collect()).unwrap();

@@ -131,6 +131,9 @@ struct SearchDto {
     /// Median over the searches, and the fastest.
     seconds_per_batch: f64,
     fastest_seconds: f64,
+    /// Mean time of all processors together, which does not depend on what else they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor_seconds: Option<f64>,
     probes_per_second: f64,
 }
 
@@ -169,10 +172,12 @@ fn print(dto: &GalleryDto, printer: &Printer) -> anyhow::Result<()> {
         mb(dto.resident_mb),
         mb(dto.peak_memory_mb)
     ))?;
-    printer.data("| batch | threads | ms a batch | fastest | probes/s |\n|---|---|---|---|---|")?;
+    printer.data("| batch | threads | ms a batch | fastest | processor ms | probes/s |\n|---|---|---|---|---|---|")?;
     for it in &dto.searches {
+        let processor =
+            it.processor_seconds.map_or("–".to_owned(), |it| format!("{:.2}", 1e3 * it));
         printer.data(format_args!(
-            "| {} | {} | {:.2} | {:.2} | {:.1} |",
+            "| {} | {} | {:.2} | {:.2} | {processor} | {:.1} |",
             it.batch,
             it.threads,
             1e3 * it.seconds_per_batch,

@@ -8,6 +8,7 @@
 
 mod archives;
 mod bad_input;
+mod bench_gallery;
 mod cli;
 mod compare;
 mod demo;

@@ -14,7 +14,7 @@ use super::rows_file::{RowsFile, RowsWriter};
 use super::{GalleryBench, GalleryDto, SearchDto};
 use crate::memory::{peak_mib, resident_mib};
 use crate::output::Printer;
-use crate::whole_file;
+use crate::{processor, whole_file};
 
 /// Nearest templates that are looked for.
 const K: usize = 10;
@@ -22,8 +22,10 @@ const K: usize = 10;
 const BATCHES: [usize; 3] = [1, 8, 64];
 /// Templates that are drawn, or read again, at once.
 const AT_ONCE: usize = 8192;
-/// Searches are repeated at least so long, and so often.
-const AT_LEAST: (Duration, usize) = (Duration::from_millis(1500), 5);
+/// Searches are repeated at least so long, and so often,
+const AT_LEAST: (Duration, usize) = (Duration::from_millis(500), 5);
+/// and until the processor worked so long, which it is told in hundredths of a second.
+const WORK: f64 = 0.3;
 
 pub(super) fn measure(args: &GalleryBench, printer: &Printer) -> anyhow::Result<GalleryDto> {
     let crowd = Crowd { n_templates: args.n, dim: args.dim, seed: args.seed };
@@ -118,12 +120,18 @@ impl Gallery {
                 let mut next = || all.by_ref().take(batch).collect::<Vec<_>>();
                 self.search(&next(), n_threads)?;
                 let (begin, mut seconds) = (Instant::now(), Vec::new());
-                while begin.elapsed() < AT_LEAST.0 || seconds.len() < AT_LEAST.1 {
+                let worked_before = processor::seconds();
+                let worked = || Some(processor::seconds()? - worked_before?);
+                while begin.elapsed() < AT_LEAST.0
+                    || seconds.len() < AT_LEAST.1
+                    || worked().is_some_and(|it| it < WORK)
+                {
                     let probes = next();
                     let start = Instant::now();
                     self.search(&probes, n_threads)?;
                     seconds.push(start.elapsed().as_secs_f64());
                 }
+                let processor_seconds = worked().map(|it| it / seconds.len() as f64);
                 seconds.sort_by(f64::total_cmp);
                 let median = seconds[seconds.len() / 2];
                 times.push(SearchDto {
@@ -131,6 +139,7 @@ impl Gallery {
                     threads: n_threads.get(),
                     seconds_per_batch: median,
                     fastest_seconds: seconds[0],
+                    processor_seconds,
                     probes_per_second: batch as f64 / median,
                 });
             }

@@ -1,0 +1,37 @@
+//! The benchmark of searches finds what the plain scan finds, and leaves what others search again.
+
+use std::fs;
+
+use crate::cli::{Scratch, verisim};
+use crate::flow::text;
+
+#[test]
+fn every_size_is_found_in_full_and_drawn() {
+    let scratch = Scratch::new();
+    let out = scratch.path("growth.svg");
+    let asked = ["bench", "gallery", "--growth", "100,2k", "--dim", "20", "--probes", "9"];
+    let found = verisim(asked.iter().chain(&["--out", text(&out), "--json"])).ok();
+    let sizes: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!((&sizes[0]["templates"], &sizes[1]["templates"]), (&100.into(), &2000.into()));
+    for size in sizes.as_array().unwrap() {
+        for figure in ["identical", "proved"] {
+            assert_eq!(size[figure], 9, "{figure} of {size}");
+        }
+        for figure in ["recall_at_1", "recall_at_10", "mated_found"] {
+            assert_eq!(size[figure], 1.0, "{figure} of {size}");
+        }
+    }
+    assert!(fs::read_to_string(out).unwrap().contains("one probe"));
+}
+
+#[test]
+fn vectors_are_left_for_others() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("vectors");
+    let asked = ["bench", "gallery", "--n", "50", "--dim", "3", "--probes", "2", "--precision"];
+    let said = verisim(asked.iter().chain(&["bf16", "--vectors", text(&folder)])).ok();
+    assert!(said.contains("50 templates of 3 components") && said.contains("2 proved"), "{said}");
+    for (name, n_bytes) in [("templates.f32", 600), ("probes.f32", 24), ("nearest.u32", 80)] {
+        assert_eq!(fs::metadata(folder.join(name)).unwrap().len(), n_bytes, "{name}");
+    }
+}
