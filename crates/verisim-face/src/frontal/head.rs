@@ -22,6 +22,10 @@ const TOP: f64 = 12.0;
 const EYE_X: f32 = 3.2;
 /// Height of the corners of the mouth.
 const MOUTH_Y: f32 = -6.9;
+/// So far below its foremost point detectors put the tip of a nose, and cameras at arm's length see it, in
+/// centimeters. It brings the mean pitch of drawn frontal heads from -5 degrees to 1, and that of the faces of LFW
+/// with `YuNet` from -12 to -6; the two disagree, so neither is brought to 0.
+const NOSE_LOWERED: f64 = 0.33;
 
 static GENERIC: LazyLock<Head> = LazyLock::new(|| Head::mean(N_HEADS));
 
@@ -70,6 +74,7 @@ impl Head {
         let mut head = Self { depths, landmarks: [[0.0; 3]; 5], landmarks_68: [[0.0; 3]; 68] };
         let mean = |point: [f64; 3]| point.map(|value| value * share);
         head.landmarks = landmarks.map(mean);
+        head.landmarks[2][1] -= NOSE_LOWERED;
         for (index, point) in head.landmarks_68.iter_mut().enumerate() {
             *point = if index < 17 { mean(jaw[index]) } else { [0.0; 3] };
         }

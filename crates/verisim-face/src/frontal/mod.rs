@@ -7,10 +7,10 @@
 //! What the head hides from the camera is read from the other half of the face (Hassner et al., *Effective Face
 //! Frontalization in Unconstrained Images*, CVPR 2015), softly.
 //!
-//! Whether that helps a model is open: Banerjee et al., *To Frontalize or Not To Frontalize*,
-//! <https://arxiv.org/abs/1610.04823>, found no gain over alignment in the plane, which stays the default
-//! ([`align`](crate::align)). Against the truth of drawn faces it gains from about 20 degrees on
-//! (`docs/frontal.md`). [`turned`], the reverse, makes training pictures.
+//! Against the truth of drawn heads the front view is nearer than alignment in the plane from 15 degrees on. A
+//! model that was trained on faces aligned in the plane is worse with it all the same (`docs/frontal.md`), as
+//! Banerjee et al., *To Frontalize or Not To Frontalize*, <https://arxiv.org/abs/1610.04823>, found; so
+//! [`align`](crate::align) stays the default. [`turned`], the reverse, makes training pictures.
 
 mod camera;
 mod head;
