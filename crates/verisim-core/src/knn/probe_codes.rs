@@ -3,8 +3,8 @@
 /// Probes that share a pass over a panel of rows.
 pub(super) const GROUP: usize = 8;
 
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone reads groups"))]
 /// Codes of probes, in every order in which the products read them.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone reads groups"))]
 pub(super) struct ProbeCodes {
     pub(super) dim: usize,
     pub(super) rows: Vec<i8>,             // [n, dim], in -127..=127
