@@ -26,7 +26,7 @@ mod tests {
         let before = seconds().unwrap();
         let begin = Instant::now();
         while seconds().unwrap() < before + 0.1 {
-            assert!(begin.elapsed() < Duration::from_secs(60), "no work was counted");
+            assert!(begin.elapsed() < Duration::from_mins(1), "no work was counted");
         }
         assert!(
             begin.elapsed() >= Duration::from_millis(20),

@@ -1,10 +1,10 @@
-//! Codes of probes in the order in which registers take them; it multiplies nothing.
+//! Codes in the order and the number in which registers take them; it multiplies nothing.
 
 /// Probes that share a pass over a panel of rows.
 pub(super) const GROUP: usize = 8;
 
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone reads groups"))]
 /// Codes of probes, in every order in which the products read them.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone reads groups"))]
 pub(super) struct ProbeCodes {
     pub(super) dim: usize,
     pub(super) rows: Vec<i8>,             // [n, dim], in -127..=127
@@ -32,4 +32,12 @@ impl ProbeCodes {
         }
         Self { dim, rows, sums, groups }
     }
+}
+
+/// The last codes of a row, with zeros up to a whole register.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) fn padded<const N: usize>(rest: &[i8]) -> [i8; N] {
+    let mut padded = [0; N];
+    padded[..rest.len()].copy_from_slice(rest);
+    padded
 }

@@ -126,27 +126,22 @@ fn scalar(rows: &[i8], probes: &ProbeCodes, out: &mut [[f32; TILE]]) {
     }
 }
 
-/// The last codes of a row, with zeros up to a whole register.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn padded<const N: usize>(rest: &[i8]) -> [i8; N] {
-    let mut padded = [0; N];
-    padded[..rest.len()].copy_from_slice(rest);
-    padded
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     #[allow(clippy::wildcard_imports, reason = "one name an instruction")]
     use std::arch::x86_64::*;
 
     use super::square::transposed;
-    use super::{Panel, ProbeCodes, TILE, Work, padded};
-    use crate::knn::probe_codes::GROUP;
+    use super::{Panel, ProbeCodes, TILE, Work};
+    use crate::knn::probe_codes::{GROUP, padded};
 
     /// Registers of sixteen rows in a tile.
     const LINES: usize = TILE / 16;
     /// Below this many probes, turning the rows takes longer than it saves.
     const MIN_PROBES: usize = 4;
+
+    /// Registers of four codes between which memory is asked for.
+    const PIECE: usize = 16;
 
     /// A register in memory, on one line of the cache.
     #[derive(Clone, Copy)]
@@ -260,7 +255,9 @@ mod x86 {
         }
     }
 
-    /// Products of a panel with the probes of a group, of which the last may have fewer.
+    /// Products of a panel with the probes of a group, of which the last may have fewer. By itself, it
+    /// keeps all sums in registers; as a part of others it did not.
+    #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     fn avx512_group(
         panel: &[Line],
@@ -270,15 +267,18 @@ mod x86 {
         out: &mut [[f32; TILE]],
     ) {
         let mut products = [[_mm512_setzero_si512(); LINES]; GROUP];
-        // A little at a time: memory takes few requests at once, and makes others wait.
-        let mut ahead = ahead.chunks(64 * ahead.len().div_ceil(64 * group.len()).max(1));
-        for (lines, four) in panel.as_chunks::<LINES>().0.iter().zip(group) {
+        // A little at a time, for memory takes few requests at once.
+        let pieces = panel.chunks(PIECE * LINES).zip(group.chunks(PIECE));
+        let mut ahead = ahead.chunks(64 * ahead.len().div_ceil(64 * pieces.len()).max(1));
+        for (panel, group) in pieces {
             fetch(ahead.next().unwrap_or_default());
-            let lines = [load(&lines[0]), load(&lines[1]), load(&lines[2])];
-            for (products, four) in products.iter_mut().zip(four) {
-                let four = _mm512_set1_epi32(*four);
-                for (product, line) in products.iter_mut().zip(lines) {
-                    *product = _mm512_dpbusd_epi32(*product, line, four);
+            for (lines, four) in panel.as_chunks::<LINES>().0.iter().zip(group) {
+                let lines = [load(&lines[0]), load(&lines[1]), load(&lines[2])];
+                for (products, four) in products.iter_mut().zip(four) {
+                    let four = _mm512_set1_epi32(*four);
+                    for (product, line) in products.iter_mut().zip(lines) {
+                        *product = _mm512_dpbusd_epi32(*product, line, four);
+                    }
                 }
             }
         }
@@ -359,7 +359,8 @@ mod neon {
     #[allow(clippy::wildcard_imports, reason = "one name an instruction")]
     use std::arch::aarch64::*;
 
-    use super::{ProbeCodes, TILE, padded};
+    use super::{ProbeCodes, TILE};
+    use crate::knn::probe_codes::padded;
 
     #[target_feature(enable = "neon")]
     pub(super) fn neon(rows: &[i8], probes: &ProbeCodes, out: &mut [[f32; TILE]]) {

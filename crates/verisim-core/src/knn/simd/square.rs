@@ -4,6 +4,7 @@
 use std::arch::x86_64::*;
 
 /// A square of 16 by 16 numbers of 32 bits with rows and columns exchanged.
+#[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn transposed(rows: &[__m512i; 16]) -> [__m512i; 16] {
     let mut pairs = *rows;
