@@ -233,9 +233,12 @@ mod tests {
             let place = Place::Template(ANN, BOB);
             let sealed = vault.seal(&key, place, b"template").unwrap();
             assert_eq!(vault.open(&key, place, &sealed).unwrap(), b"template");
-            for other in
-                [Place::Template(BOB, ANN), Place::Thumbnail(ANN, BOB), Place::Details(ANN)]
-            {
+            for other in [
+                Place::Template(BOB, ANN),
+                Place::Template(ANN, ANN),
+                Place::Thumbnail(ANN, BOB),
+                Place::Details(ANN),
+            ] {
                 assert_eq!(vault.open(&key, other, &sealed), Err(Broken));
             }
             let mut other = vault;
