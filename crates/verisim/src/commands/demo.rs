@@ -125,15 +125,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
         cast.probes.len(),
         cast.n_strangers
     ));
-    let access = AccessArgs::default();
-    let arguments = GalleryArgs {
-        gallery: out.join("gallery"),
-        model: Some(model),
-        card: None,
-        sight: SightArgs::default(),
-        access,
-    };
-    let mut gallery = create_or_open(&arguments, recognizer)?;
+    let mut gallery = create_or_open(&gallery_of(&out, model), recognizer)?;
     enroll(&cast, &pipeline, &mut gallery, printer)?;
     let nearest = search(&cast.probes, &pipeline, &mut gallery, printer)?;
     let (recognized, rejected) = cast.shares(&nearest, threshold);
@@ -186,6 +178,17 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
         cast.probes.first().and_then(|it| it.path.parent()).unwrap_or(&faces).display(),
     ));
     Ok(Outcome::Done)
+}
+
+/// The demo's own gallery, of chips.
+fn gallery_of(out: &Path, model: PathBuf) -> GalleryArgs {
+    GalleryArgs {
+        gallery: out.join("gallery"),
+        model: Some(model),
+        card: None,
+        sight: SightArgs::default(),
+        access: AccessArgs::default(),
+    }
 }
 
 /// Makes the folder, or clears what an earlier demo left in it.

@@ -35,7 +35,7 @@ pub(crate) struct FrontalizeArgs {
     #[command(flatten)]
     sight: SightArgs,
 
-    /// Size of the chip in pixels: 112, or WIDTHxHEIGHT
+    /// Size of the chip in pixels: 112, or width x height as 47x55
     #[arg(long, value_name = "SIZE", default_value = "112", value_parser = size)]
     size: [usize; 2],
 }
