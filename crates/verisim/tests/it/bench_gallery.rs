@@ -9,7 +9,7 @@ use crate::flow::text;
 fn every_size_is_found_in_full_and_drawn() {
     let scratch = Scratch::new();
     let out = scratch.path("growth.svg");
-    let asked = ["bench", "gallery", "--growth", "100,2k", "--dim", "20", "--probes", "9"];
+    let asked = ["bench", "gallery", "--growth", "100,2k", "--dim", "128", "--probes", "9"];
     let found = verisim(asked.iter().chain(&["--out", text(&out), "--json"])).ok();
     let sizes: serde_json::Value = serde_json::from_str(&found).unwrap();
     assert_eq!((&sizes[0]["templates"], &sizes[1]["templates"]), (&100.into(), &2000.into()));

@@ -66,7 +66,7 @@ fn the_greatest_codes_do_not_saturate() {
 
 #[test]
 fn every_place_counts() {
-    for &dim in &DIMS[..DIMS.len().min(13)] {
+    for &dim in &DIMS[..if cfg!(miri) { 3 } else { 13 }] {
         let mut ones = vec![0; dim * dim];
         for at in 0..dim {
             ones[at * dim + at] = 127;

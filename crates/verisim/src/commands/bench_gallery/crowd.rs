@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn samples_of_an_identity_are_alike_and_others_are_not() {
-        let crowd = Crowd { n_templates: 400, dim: 128, seed: 5 };
+        let crowd = Crowd { n_templates: 400, dim: 512, seed: 5 };
         let templates = crowd.templates(0, 1000).unwrap();
         assert_eq!(templates.len(), 400);
         for (idx, probe) in crowd.probes(30).unwrap().iter().enumerate() {
