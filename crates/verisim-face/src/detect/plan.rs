@@ -9,6 +9,8 @@ const OVERLAP: f32 = 8.0;
 /// From one level to the next, faces grow this many times: tiles overlap by more, so that there is room for
 /// some surroundings on both sides.
 const STEP: f32 = 6.0;
+/// The same where the network's input is hardly larger than faces: levels without end help nobody.
+const MIN_STEP: f32 = 1.5;
 /// Enlarging further shows a network nothing new.
 const MAX_ENLARGEMENT: f32 = 2.0;
 
@@ -86,11 +88,25 @@ fn scales(photograph: Canvas, reach: Reach, search: Search) -> Vec<f32> {
             if growth <= 1.0 {
                 return vec![whole];
             }
-            let n_more = (growth.ln() / STEP.ln()).ceil().max(1.0);
+            let n_more = (growth.ln() / step(reach).ln()).ceil().max(1.0);
             let more = (1..=n_more as usize).map(|it| whole * growth.powf(it as f32 / n_more));
             std::iter::once(whole).chain(more).collect()
         }
     }
+}
+
+/// How much closer a level looks than the one before, at most.
+///
+/// What is too small for a level must fit, with its surroundings, into where two tiles of the next one overlap,
+/// which is at most half of a tile.
+fn step(reach: Reach) -> f32 {
+    let smallest = reach.faces[0];
+    let fits = |input: Canvas| {
+        let overlap = (OVERLAP * smallest).min(input.width.min(input.height) as f32 / 2.0);
+        // Tiles begin and end at whole pixels.
+        0.95 * (overlap / smallest - 1.0)
+    };
+    reach.fixed.map_or(STEP, fits).clamp(MIN_STEP, STEP)
 }
 
 /// Passes that cover a level.
@@ -197,6 +213,17 @@ mod tests {
         assert_eq!(found, expected);
         let found = sizes((100, 100), OPEN, Search::FacesFrom(f32::MIN_POSITIVE));
         assert_eq!(found[1], (1, Canvas { width: 200, height: 200 }));
+    }
+
+    #[test]
+    fn levels_of_a_small_input_lie_closer_together() {
+        // Faces that one level misses by little must fit into the overlap of the next one's tiles.
+        let small = Reach { fixed: Some(Canvas { width: 128, height: 141 }), ..OPEN };
+        let large = Reach { fixed: Some(Canvas { width: 640, height: 640 }), ..OPEN };
+        assert!((step(small) - 0.95 * 3.0).abs() < 1e-6, "{}", step(small));
+        assert_eq!((step(large), step(OPEN)), (STEP, STEP));
+        let tiny = Reach { fixed: Some(Canvas { width: 32, height: 32 }), ..OPEN };
+        assert_eq!(step(tiny), MIN_STEP);
     }
 
     proptest! {
