@@ -11,7 +11,7 @@ use crate::record::{
     encode_thumbnail,
 };
 use crate::store::{IdentityRow, NewIdentity, NewTemplate, Session, TemplateRow};
-use crate::vault::{PersonKey, Place, Vault};
+use crate::vault::{SealKey, Place, Vault};
 use crate::{Damage, GalleryError, Sample, Thumbnail};
 
 /// An identity in the store, with its key.
@@ -21,7 +21,7 @@ pub(crate) struct Person {
     /// Its random id.
     pub(crate) uid: RandomId,
     /// Its key.
-    pub(crate) key: PersonKey,
+    pub(crate) key: SealKey,
 }
 
 /// Tag of a name.

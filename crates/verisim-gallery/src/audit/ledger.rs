@@ -33,7 +33,7 @@ pub(crate) fn read(
 ) -> Result<LogEnd, GalleryError> {
     let end = checked_end(session, chain)?;
     let (mut position, mut head) = (0, chain.genesis());
-    session.records(|found, record, hash| {
+    session.records_after(i64::MIN, |found, record, hash| {
         position += 1;
         let expected = chain.link(&head, position, record);
         let event = Event::from_json(record);
@@ -50,6 +50,49 @@ pub(crate) fn read(
     } else {
         Err(session.damaged(Damage::Log { position: position.min(end.position) + 1 }))
     }
+}
+
+/// A moment of the log: a position, and the hash there, which stands for all that came before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) position: i64,
+    pub(crate) head: [u8; 32],
+}
+
+impl Mark {
+    /// Where the log ends in a session.
+    pub(crate) fn end_of(session: &Session<'_>) -> Result<Self, GalleryError> {
+        let LogEnd { position, head, .. } = session.log_end()?;
+        Ok(Self { position, head })
+    }
+}
+
+/// The identities that were forgotten since a moment; nothing if the log does not go on from there.
+pub(crate) fn forgotten_since(
+    session: &Session<'_>,
+    chain: &Chain,
+    mark: &Mark,
+) -> Result<Option<BTreeSet<RandomId>>, GalleryError> {
+    let end = Mark::end_of(session)?;
+    let mut forgotten = BTreeSet::new();
+    if end == *mark {
+        return Ok(Some(forgotten));
+    }
+    if session.hash_at(mark.position)? != Some(mark.head) {
+        return Ok(None);
+    }
+    let (mut at, mut is_whole) = (*mark, true);
+    session.records_after(mark.position, |found, record, hash| {
+        at.position += 1;
+        at.head = chain.link(&at.head, at.position, record);
+        let event = Event::from_json(record);
+        is_whole &= found == at.position && hash == at.head && event.is_some();
+        if let Some(Action::Forgotten { person, .. }) = event.map(|it| it.action) {
+            forgotten.insert(person);
+        }
+        Ok(())
+    })?;
+    Ok((is_whole && at == end).then_some(forgotten))
 }
 
 /// Fails unless the log is whole, and says of all enrolled identities, and of no others, that they

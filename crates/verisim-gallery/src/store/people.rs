@@ -62,6 +62,12 @@ impl Session<'_> {
         self.count("SELECT count(*) FROM template")
     }
 
+    /// Number of templates above row `newest`.
+    pub(crate) fn n_templates_after(&self, newest: i64) -> Result<usize, GalleryError> {
+        let select = "SELECT count(*) FROM template WHERE id > ?1";
+        self.run(|sql| first(sql, select, [newest]).map(|n: i64| n as usize))
+    }
+
     /// Number of templates of an identity.
     pub(crate) fn n_templates_of(&self, identity: i64) -> Result<usize, GalleryError> {
         let select = "SELECT count(*) FROM template WHERE identity = ?1";
@@ -113,6 +119,24 @@ impl Session<'_> {
     pub(crate) fn is_enrolled(&self, uid: RandomId) -> Result<bool, GalleryError> {
         let select = "SELECT 1 FROM identity WHERE uid = ?1";
         self.run(|sql| sql.prepare_cached(select)?.exists([uid.as_bytes()]))
+    }
+
+    /// The rows of the templates of an identity, in order.
+    pub(crate) fn template_ids(&self, identity: i64) -> Result<Vec<i64>, GalleryError> {
+        self.run(|sql| {
+            let select = "SELECT id FROM template WHERE identity = ?1 ORDER BY id";
+            sql.prepare_cached(select)?.query_map([identity], |row| row.get(0))?.collect()
+        })
+    }
+
+    /// The template of a row, if there is one.
+    pub(crate) fn template(&self, id: i64) -> Result<Option<TemplateRow>, GalleryError> {
+        let mut found = None;
+        self.each_template("template.id = ?1", id, |row| {
+            found = Some(row);
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Calls `each` with every template above row `newest`, in order; it stops at the first error.

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 use verisim_core::ModelDigest;
+use verisim_core::knn::MAX_DIM;
 
 use super::{Session, explain, first};
 use crate::id::RandomId;
@@ -74,7 +75,7 @@ impl Session<'_> {
         })?;
         let uid = <[u8; 16]>::try_from(uid.as_slice());
         match (uid, <[u8; 32]>::try_from(digest.as_slice()), usize::try_from(dim)) {
-            (Ok(uid), Ok(digest), Ok(dim)) if dim > 0 => {
+            (Ok(uid), Ok(digest), Ok(dim)) if (1..=MAX_DIM).contains(&dim) => {
                 Ok(GalleryRow { uid: RandomId::new(uid), model: ModelDigest::new(digest), dim })
             }
             _ => Err(self.damaged(Damage::Binding { n_bytes: digest.len(), dim })),
@@ -130,11 +131,6 @@ impl Session<'_> {
             record_searches = ?4 WHERE id = 1";
         let values = (rule, policy.max_templates, near_duplicates, policy.record_searches);
         self.run(|sql| sql.execute(update, values).map(drop))
-    }
-
-    /// How often somebody was forgotten: until it changes, templates are only added.
-    pub(crate) fn n_forgets(&self) -> Result<i64, GalleryError> {
-        self.run(|sql| first(sql, "SELECT n_forgets FROM gallery WHERE id = 1", []))
     }
 
     pub(crate) fn setting(&self, key: &str) -> Result<Option<String>, GalleryError> {

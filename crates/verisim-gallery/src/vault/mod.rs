@@ -1,7 +1,8 @@
 //! Sealing what a gallery keeps of a person, under a key of that person; it knows no rows.
 //!
-//! In a sealed gallery a master key comes from a [`Secret`], and three keys from it, through
-//! HMAC-SHA256: one wraps the keys of persons, one makes tags, one authenticates the log. What is
+//! In a sealed gallery a master key comes from a [`Secret`], and four keys from it, through
+//! HMAC-SHA256: one wraps the keys of persons, one makes tags, one authenticates the log, one seals
+//! the file of the packed matrix. What is
 //! kept of a person is encrypted under the person's own key with XChaCha20-Poly1305 and a random
 //! nonce, and bound to its place: the gallery, the person, the template. Without the person's
 //! wrapped key, which forgetting destroys, the master key opens none of it.
@@ -24,12 +25,16 @@ pub(crate) use secret::{Derivation, Key};
 pub use secret::{InvalidSecret, MIN_PASSPHRASE, Secret};
 
 const NONCE_BYTES: usize = 24;
-const CHECKSUM_BYTES: usize = 16;
+/// Bytes at the end of what is sealed by which a change is noticed.
+pub(crate) const TAG_BYTES: usize = 16;
 
 /// The keys of a gallery, if it is sealed, and how they are used.
 pub(crate) struct Vault {
     gallery: RandomId,
     tags: Key,
+    /// Authenticates the header of the matrix file.
+    matrix: Key,
+    matrix_seal: SealKey,
     sealing: Option<Sealing>,
 }
 
@@ -39,8 +44,8 @@ struct Sealing {
     check: [u8; 32],
 }
 
-/// What seals the rows of one person; of a plain gallery, nothing.
-pub(crate) struct PersonKey(Option<Key>);
+/// What seals the rows of one person, or the matrix file; of a plain gallery, nothing.
+pub(crate) struct SealKey(Option<Key>);
 
 /// Where sealed bytes belong: they open nowhere else.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +58,8 @@ pub(crate) enum Place {
     Template(RandomId, RandomId),
     /// The thumbnail of such a template.
     Thumbnail(RandomId, RandomId),
+    /// A block of a matrix file: the file, and the position of the block in it.
+    Block(RandomId, u64),
 }
 
 /// Bytes that do not open: they were changed, or belong elsewhere.
@@ -63,15 +70,18 @@ impl Vault {
     /// The vault of a plain gallery.
     pub(crate) fn plain(gallery: RandomId) -> Self {
         // Whoever has the file has this key: the tags only keep names from lying about as such.
-        let tags = derive(&[0; 32], "tags", gallery);
-        Self { gallery, tags, sealing: None }
+        let key = |purpose| derive(&[0; 32], purpose, gallery);
+        let matrix_seal = SealKey(None);
+        Self { gallery, tags: key("tags"), matrix: key("matrix"), matrix_seal, sealing: None }
     }
 
     /// The vault of a gallery that is sealed with a master key.
     pub(crate) fn sealed(gallery: RandomId, master: &Key) -> Self {
         let key = |purpose| derive(master, purpose, gallery);
         let sealing = Sealing { wrap: key("wrap"), log: key("log"), check: *key("check") };
-        Self { gallery, tags: key("tags"), sealing: Some(sealing) }
+        let matrix_seal = SealKey(Some(key("matrix blocks")));
+        let (tags, matrix) = (key("tags"), key("matrix"));
+        Self { gallery, tags, matrix, matrix_seal, sealing: Some(sealing) }
     }
 
     /// What a sealed gallery keeps to tell a wrong key from damage.
@@ -89,14 +99,29 @@ impl Vault {
         mac(&self.tags, &[kind.as_bytes(), &[0], text])
     }
 
+    /// What vouches for bytes of the matrix file.
+    pub(crate) fn vouch(&self, parts: &[&[u8]]) -> [u8; 32] {
+        mac(&self.matrix, parts)
+    }
+
+    /// What seals blocks of the matrix file.
+    pub(crate) fn matrix_seal(&self) -> &SealKey {
+        &self.matrix_seal
+    }
+
+    /// How many bytes longer sealed bytes are.
+    pub(crate) fn seal_bytes(&self) -> usize {
+        if self.sealing.is_some() { NONCE_BYTES + TAG_BYTES } else { TAG_BYTES }
+    }
+
     /// Draws the key of a new person.
-    pub(crate) fn draw_key(&self) -> io::Result<PersonKey> {
+    pub(crate) fn draw_key(&self) -> io::Result<SealKey> {
         let draw = || random_bytes().map(Key::new);
-        Ok(PersonKey(self.sealing.as_ref().map(|_| draw()).transpose()?))
+        Ok(SealKey(self.sealing.as_ref().map(|_| draw()).transpose()?))
     }
 
     /// The key of a person as it is stored; nothing in a plain gallery.
-    pub(crate) fn wrap(&self, person: RandomId, key: &PersonKey) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn wrap(&self, person: RandomId, key: &SealKey) -> io::Result<Option<Vec<u8>>> {
         let (Some(sealing), Some(key)) = (&self.sealing, &key.0) else { return Ok(None) };
         encrypt(&sealing.wrap, &self.bind(Place::Key(person)), &**key).map(Some)
     }
@@ -106,21 +131,21 @@ impl Vault {
         &self,
         person: RandomId,
         stored: Option<&[u8]>,
-    ) -> Result<PersonKey, Broken> {
+    ) -> Result<SealKey, Broken> {
         match (&self.sealing, stored) {
-            (None, None) => Ok(PersonKey(None)),
+            (None, None) => Ok(SealKey(None)),
             (Some(sealing), Some(stored)) => {
                 let opened = decrypt(&sealing.wrap, &self.bind(Place::Key(person)), stored)?;
                 let opened = zeroize::Zeroizing::new(opened);
                 let key = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| Broken)?;
-                Ok(PersonKey(Some(Key::new(key))))
+                Ok(SealKey(Some(Key::new(key))))
             }
             _ => Err(Broken),
         }
     }
 
     /// Seals bytes for their place.
-    pub(crate) fn seal(&self, key: &PersonKey, place: Place, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn seal(&self, key: &SealKey, place: Place, bytes: &[u8]) -> io::Result<Vec<u8>> {
         let bound = self.bind(place);
         match &key.0 {
             Some(key) => encrypt(key, &bound, bytes),
@@ -131,7 +156,7 @@ impl Vault {
     /// The bytes that were sealed for this place.
     pub(crate) fn open(
         &self,
-        key: &PersonKey,
+        key: &SealKey,
         place: Place,
         sealed: &[u8],
     ) -> Result<Vec<u8>, Broken> {
@@ -139,24 +164,27 @@ impl Vault {
         if let Some(key) = &key.0 {
             return decrypt(key, &bound, sealed);
         }
-        let (bytes, found) = sealed.split_last_chunk::<CHECKSUM_BYTES>().ok_or(Broken)?;
+        let (bytes, found) = sealed.split_last_chunk::<TAG_BYTES>().ok_or(Broken)?;
         if *found == checksum(&bound, bytes) { Ok(bytes.to_vec()) } else { Err(Broken) }
     }
 
     /// The associated data of a place, of one length for all.
     fn bind(&self, place: Place) -> [u8; 49] {
-        let (kind, person, template) = match place {
+        let (kind, owner, part) = match place {
             Place::Key(person) => (b'k', person, None),
             Place::Details(person) => (b'd', person, None),
             Place::Template(person, template) => (b't', person, Some(template)),
             Place::Thumbnail(person, template) => (b'p', person, Some(template)),
+            Place::Block(file, position) => {
+                (b'm', file, Some(RandomId::new(u128::from(position).to_le_bytes())))
+            }
         };
         let mut bound = [0; 49];
         bound[0] = kind;
         bound[1..17].copy_from_slice(self.gallery.as_bytes());
-        bound[17..33].copy_from_slice(person.as_bytes());
-        if let Some(template) = template {
-            bound[33..].copy_from_slice(template.as_bytes());
+        bound[17..33].copy_from_slice(owner.as_bytes());
+        if let Some(part) = part {
+            bound[33..].copy_from_slice(part.as_bytes());
         }
         bound
     }
@@ -183,7 +211,7 @@ fn derive(master: &[u8; 32], purpose: &str, gallery: RandomId) -> Key {
     Key::new(mac(master, &parts))
 }
 
-fn checksum(bound: &[u8; 49], bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
+fn checksum(bound: &[u8; 49], bytes: &[u8]) -> [u8; TAG_BYTES] {
     let sum: [u8; 32] = Sha256::new().chain_update(bound).chain_update(bytes).finalize().into();
     std::array::from_fn(|idx| sum[idx])
 }
@@ -238,6 +266,7 @@ mod tests {
                 Place::Template(ANN, ANN),
                 Place::Thumbnail(ANN, BOB),
                 Place::Details(ANN),
+                Place::Block(ANN, 3),
             ] {
                 assert_eq!(vault.open(&key, other, &sealed), Err(Broken));
             }

@@ -1,0 +1,1 @@
+//! Searches of a gallery beside the plain scan.
