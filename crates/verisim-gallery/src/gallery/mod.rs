@@ -41,7 +41,7 @@ const SOMEBODY: &str = "unnamed";
 ///
 /// A gallery may be moved to another thread, but serves one call at a time.
 pub struct Gallery {
-    store: Store,
+    pub(crate) store: Store,
     vault: Vault,
     row: GalleryRow,
     actor: String,
