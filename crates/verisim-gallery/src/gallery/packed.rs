@@ -29,7 +29,6 @@ enum Due {
 
 /// How the file of the packed matrix stands to the gallery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum MatrixState {
     /// There is none: the first search reads all templates, and makes it.
     Missing,

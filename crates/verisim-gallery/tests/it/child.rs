@@ -220,6 +220,7 @@ impl Ledger {
                 assert_eq!(ghosts, [], "{identity}");
             }
         }
+        gallery.nearest(&sample("anybody", 0).template, 1).unwrap();
         assert_eq!(gallery.stats().unwrap().matrix, MatrixState::Fresh);
         gallery.check().unwrap();
     }
