@@ -14,11 +14,11 @@ pub(crate) fn append(
     chain: &Chain,
     event: &Event,
 ) -> Result<LogEnd, GalleryError> {
-    let before = checked_end(session, chain)?;
+    let (before, open) = checked_end(session, chain)?;
     let record = event.to_json();
     let position = before.position + 1;
     let head = chain.link(&before.head, position, &record);
-    let after = LogEnd { position, head, end: chain.end(&head, position) };
+    let after = LogEnd { position, head, end: chain.end(&head, position, &open) };
     session.push_record(&record, &after)?;
     Ok(after)
 }
@@ -31,7 +31,7 @@ pub(crate) fn read(
     chain: &Chain,
     mut each: impl FnMut(i64, &[u8; 32], Event),
 ) -> Result<LogEnd, GalleryError> {
-    let end = checked_end(session, chain)?;
+    let (end, _) = checked_end(session, chain)?;
     let (mut position, mut head) = (0, chain.genesis());
     session.records_after(i64::MIN, |found, record, hash| {
         position += 1;
@@ -139,12 +139,26 @@ pub(crate) fn mismatch(
     })
 }
 
-/// Where the log ends, if what vouches for it does.
-fn checked_end(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
-    let end = session.log_end()?;
-    if end.end == chain.end(&end.head, end.position) {
-        Ok(end)
+/// Vouches for the end of the log and for what lies open in the gallery, after that was changed.
+pub(crate) fn vouch(session: &Session<'_>, chain: &Chain) -> Result<(), GalleryError> {
+    let LogEnd { position, head, .. } = session.log_end()?;
+    session.set_end(&chain.end(&head, position, &session.open_columns()?))
+}
+
+/// Fails unless the end of the log, the rules and the settings are what was vouched for.
+pub(crate) fn expect_vouched(session: &Session<'_>, chain: &Chain) -> Result<(), GalleryError> {
+    checked_end(session, chain).map(drop)
+}
+
+/// Where the log ends, if what vouches for it does, and what lies open in the gallery.
+fn checked_end(
+    session: &Session<'_>,
+    chain: &Chain,
+) -> Result<(LogEnd, Vec<u8>), GalleryError> {
+    let (end, open) = (session.log_end()?, session.open_columns()?);
+    if end.end == chain.end(&end.head, end.position, &open) {
+        Ok((end, open))
     } else {
-        Err(session.damaged(Damage::Log { position: end.position }))
+        Err(session.damaged(Damage::End { position: end.position }))
     }
 }

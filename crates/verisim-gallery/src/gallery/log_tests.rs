@@ -184,8 +184,9 @@ fn forge(gallery: &Gallery) {
             Ok(())
         })
         .unwrap();
+    let open = session.open_columns().unwrap();
     drop(session);
-    let end = crate::id::hex(&chain.end(&head, position));
+    let end = crate::id::hex(&chain.end(&head, position, &open));
     let head = crate::id::hex(&head);
     statements += &format!("UPDATE gallery SET head = x'{head}', end_of_log = x'{end}'");
     gallery.store.tamper(&statements);

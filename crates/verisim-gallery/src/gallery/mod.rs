@@ -175,8 +175,9 @@ impl Gallery {
     /// Fails if the store cannot be written.
     pub fn set_policy(&mut self, policy: Policy) -> Result<(), GalleryError> {
         let session = self.store.change()?;
-        session.set_policy(policy)?;
         self.record(&session, Action::Configured { setting: "policy".to_owned() })?;
+        session.set_policy(policy)?;
+        ledger::vouch(&session, &self.vault.chain())?;
         session.commit()
     }
 
@@ -191,7 +192,7 @@ impl Gallery {
 
     /// Keeps a text with the gallery, in place of the one it kept under this key.
     ///
-    /// It is not sealed, and the log names its key.
+    /// It is not sealed, but cannot be changed unnoticed, and the log names its key.
     ///
     /// # Errors
     ///
@@ -199,8 +200,9 @@ impl Gallery {
     pub fn set_setting(&mut self, key: &str, value: &str) -> Result<(), GalleryError> {
         let session = self.store.change()?;
         if session.setting(key)?.as_deref() != Some(value) {
-            session.set_setting(key, value)?;
             self.record(&session, Action::Configured { setting: key.to_owned() })?;
+            session.set_setting(key, value)?;
+            ledger::vouch(&session, &self.vault.chain())?;
         }
         session.commit()
     }
@@ -248,10 +250,10 @@ fn create(
         return Err(session.failed(std::io::Error::other("no memory to derive the key")));
     }
     let chain = vault.chain();
-    let genesis = chain.genesis();
     let seal = vault.check().map(|&check| SealRow { derivation, check });
     let row = GalleryRow { uid, model, dim };
-    session.create(row, seal.as_ref(), (&genesis, &chain.end(&genesis, 0)))?;
+    session.create(row, seal.as_ref(), &chain.genesis())?;
+    ledger::vouch(session, &chain)?;
     let event = Event { at: unix_seconds(), actor: SOMEBODY.to_owned(), action: Action::Created };
     ledger::append(session, &chain, &event).map(drop)
 }

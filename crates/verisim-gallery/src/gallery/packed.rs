@@ -13,6 +13,8 @@ const MAX_RECORDS_BEHIND: i64 = 1000;
 #[derive(Default)]
 pub(crate) struct Packed {
     pub(super) matrix: Option<Matrix>,
+    /// Whether the matrix was read from the file and not followed up yet.
+    is_as_read: bool,
     due: Due,
 }
 
@@ -41,25 +43,31 @@ pub enum MatrixState {
 }
 
 impl Packed {
-    /// The matrix at the moment of a session: the one in memory followed up, or that of the file, or
-    /// one that is made of the store.
+    /// Reads the file, if there is no matrix yet.
+    ///
+    /// That comes before a session is begun: of a moment that is younger than the session's a matrix
+    /// could not be followed up.
+    pub(super) fn load(&mut self, file: &MatrixFile<'_>) {
+        if self.matrix.is_none() {
+            self.matrix = file.read().map(|(rows, mark)| Matrix::new(rows, mark));
+            self.is_as_read = self.matrix.is_some();
+        }
+    }
+
+    /// The matrix at the moment of a session: the present one followed up, or one that is made of
+    /// the store.
     pub(super) fn refresh(
         &mut self,
-        file: &MatrixFile<'_>,
         truth: &mut Truth<'_>,
     ) -> Result<&mut Matrix, GalleryError> {
-        let is_new = self.matrix.is_none();
         let mut matrix = self.matrix.take();
-        if is_new {
-            matrix = file.read().map(|(rows, mark)| Matrix::new(rows, mark));
-        }
         let followed = match &mut matrix {
             Some(it) if !it.is_mostly_erased() => it.follow(truth),
             _ => Ok(None),
         };
         let matrix = match (followed, matrix) {
             (Ok(Some(followed)), Some(matrix)) => {
-                if is_new {
+                if std::mem::take(&mut self.is_as_read) {
                     self.due = Due::after(followed);
                 }
                 matrix
@@ -115,7 +123,7 @@ impl Gallery {
         let file = MatrixFile::beside(store.path(), vault, *row);
         let truth = &mut Truth::new(&session, vault, *row);
         let is_appended = packed.due == Due::Append && file.append(truth).unwrap_or(false);
-        if !is_appended && packed.refresh(&file, truth).is_ok() {
+        if !is_appended && packed.refresh(truth).is_ok() {
             packed.matrix.iter().for_each(|it| _ = file.write(truth, it));
         }
         packed.due = Due::Nothing;

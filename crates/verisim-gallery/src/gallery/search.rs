@@ -4,7 +4,7 @@ use verisim_core::{Embedding, Template};
 
 use super::Gallery;
 use crate::GalleryError;
-use crate::audit::Action;
+use crate::audit::{Action, ledger};
 use crate::cache::MatrixFile;
 use crate::decision::{Candidate, Decision, DecisionRule, Scores};
 use crate::matrix::{Query, Truth, Unanswered};
@@ -77,12 +77,14 @@ impl Gallery {
         }
         let embeddings: Vec<&Embedding> = probes.iter().map(|it| &it.embedding).collect();
         let Self { store, vault, row, packed, .. } = self;
-        let session = store.view()?;
-        let policy = session.policy()?;
         let file = MatrixFile::beside(store.path(), vault, *row);
+        packed.load(&file);
+        let session = store.view()?;
+        ledger::expect_vouched(&session, &vault.chain())?;
+        let policy = session.policy()?;
         let truth = &mut Truth::new(&session, vault, *row);
         let rules = (policy.rule, query);
-        let answers = packed.refresh(&file, truth)?.answer(truth, &embeddings, rules, &answer);
+        let answers = packed.refresh(truth)?.answer(truth, &embeddings, rules, &answer);
         let answers = match answers {
             Ok(answers) => answers,
             Err(Unanswered::Failed(error)) => return Err(error),

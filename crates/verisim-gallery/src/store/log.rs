@@ -23,6 +23,12 @@ impl Session<'_> {
         })
     }
 
+    /// Vouches anew for where the log ends.
+    pub(crate) fn set_end(&self, end: &Hash) -> Result<(), GalleryError> {
+        let update = "UPDATE gallery SET end_of_log = ?1 WHERE id = 1";
+        self.run(|sql| sql.execute(update, [end]).map(drop))
+    }
+
     /// Adds a record, after which the log ends as `end` says.
     pub(crate) fn push_record(&self, record: &str, end: &LogEnd) -> Result<(), GalleryError> {
         self.run(|sql| {
