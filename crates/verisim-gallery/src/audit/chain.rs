@@ -66,9 +66,10 @@ mod tests {
                     [(1, "a"), (2, "a"), (1, "b")]
                         .map(|(at, record)| chain.link(&previous, at, record)),
                 );
-                hashes.extend([(1, b"a"), (2, b"a"), (1, b"b")].map(|(at, open)| {
-                    chain.end(&previous, at, open)
-                }));
+                hashes.extend(
+                    [(1, b"a"), (2, b"a"), (1, b"b")]
+                        .map(|(at, open)| chain.end(&previous, at, open)),
+                );
             }
         }
         let n = hashes.len();

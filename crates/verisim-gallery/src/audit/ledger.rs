@@ -151,10 +151,7 @@ pub(crate) fn expect_vouched(session: &Session<'_>, chain: &Chain) -> Result<(),
 }
 
 /// Where the log ends, if what vouches for it does, and what lies open in the gallery.
-fn checked_end(
-    session: &Session<'_>,
-    chain: &Chain,
-) -> Result<(LogEnd, Vec<u8>), GalleryError> {
+fn checked_end(session: &Session<'_>, chain: &Chain) -> Result<(LogEnd, Vec<u8>), GalleryError> {
     let (end, open) = (session.log_end()?, session.open_columns()?);
     if end.end == chain.end(&end.head, end.position, &open) {
         Ok((end, open))

@@ -161,8 +161,7 @@ impl<'a> Editor<'a> {
             self.file.read_exact(&mut bytes).map_err(failed)?;
             let opened = self.of.open(&self.header, idx, &bytes);
             let Some((opened, digest)) = opened else { return Ok(None) };
-            let (dim, per_block) =
-                (self.of.gallery.dim, block::rows_of_block(self.of.gallery.dim));
+            let (dim, per_block) = (self.of.gallery.dim, block::rows_of_block(self.of.gallery.dim));
             let n_rows = per_block.min(self.header.n_rows - idx * per_block);
             let mut rows = Rows::zeros(dim, n_rows, 0);
             for mut piece in rows.pieces(per_block) {

@@ -28,11 +28,11 @@
 //! the store which templates came.
 //!
 //! *Forgetting.* Within the change, before it is committed, the person's rows become zeros in place,
-//! the header names the moment that the commit will make, and both are flushed; if that cannot be
-//! done, the file is removed, and if even that cannot be done, nobody is forgotten. Should the
-//! process die before the commit, the header names a moment that never was: the file is worthless,
-//! and the person, who is still enrolled, is read from the store. No order of events leaves a person
-//! in the file whom the store has forgotten.
+//! templates that the file lacks are added, the header names the moment that the commit will make,
+//! and all is flushed. If that cannot be done, the file is removed, and if even that cannot be done,
+//! nobody is forgotten. Should the process die before the commit, the header names a moment that
+//! never was: the file is worthless, and the person, who is still enrolled, is read from the store.
+//! No order of events leaves a person in the file whom the store has forgotten.
 
 mod block;
 mod editor;
@@ -51,8 +51,8 @@ use crate::matrix::{Matrix, Rows, RowsMut};
 use crate::patience::{BUSY_TIMEOUT, patiently};
 use crate::store::GalleryRow;
 use crate::vault::{Place, TAG_BYTES, Vault};
-use header::{Digest, FIRST_BLOCK, digest_of, toggle};
 pub(crate) use header::Header;
+use header::{Digest, FIRST_BLOCK, digest_of, toggle};
 pub(crate) use write::MAX_APPENDED;
 
 const NAME: &str = "gallery.matrix";

@@ -63,6 +63,11 @@ impl MatrixFile<'_> {
     /// moment of `truth`, which is that of a change.
     pub(crate) fn append(&self, truth: &mut Truth<'_>) -> Result<bool, GalleryError> {
         let Some(mut editor) = self.edit(truth, None, Duration::ZERO)? else { return Ok(false) };
+        Self::catch_up(&mut editor, truth)
+    }
+
+    /// Adds the templates that the file lacks, and has it be of the moment of `truth`.
+    fn catch_up(editor: &mut Editor<'_>, truth: &mut Truth<'_>) -> Result<bool, GalleryError> {
         let Some(newest) = editor.newest()? else { return Ok(false) };
         if truth.session.n_templates_after(newest)? > MAX_APPENDED {
             return Ok(false);
@@ -85,7 +90,7 @@ impl MatrixFile<'_> {
     /// `truth` is that of the change, with everything done but the commit.
     pub(crate) fn erase(
         &self,
-        truth: &Truth<'_>,
+        truth: &mut Truth<'_>,
         person: RandomId,
         templates: &[i64],
     ) -> Result<(), GalleryError> {
@@ -98,7 +103,7 @@ impl MatrixFile<'_> {
 
     fn try_to_erase(
         &self,
-        truth: &Truth<'_>,
+        truth: &mut Truth<'_>,
         person: RandomId,
         templates: &[i64],
     ) -> Result<bool, GalleryError> {
@@ -116,9 +121,10 @@ impl MatrixFile<'_> {
         if editor.cut_end()?.is_none() {
             return Ok(false);
         }
-        editor.save(truth.mark()?)?;
+        // What it lacks must not be left out by a header of the present moment.
+        let is_saved = Self::catch_up(&mut editor, truth)?;
         editor.flush()?;
-        Ok(true)
+        Ok(is_saved)
     }
 
     /// Opens the file for changes, if its moment is one of the log and nobody was forgotten since but

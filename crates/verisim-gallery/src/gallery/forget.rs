@@ -44,8 +44,8 @@ impl Gallery {
         let event = Event { at: unix_seconds(), actor: self.actor.clone(), action };
         let LogEnd { position, head, .. } = ledger::append(&session, &self.vault.chain(), &event)?;
         // Before the commit, so that nobody can be forgotten and still be in the file.
-        let truth = Truth::new(&session, &self.vault, self.row);
-        self.matrix_file().erase(&truth, person, &templates)?;
+        let mut truth = Truth::new(&session, &self.vault, self.row);
+        self.matrix_file().erase(&mut truth, person, &templates)?;
         session.commit()?;
         let receipt = Receipt { gallery, person, n_templates, at: event.at, position, head };
         // From here on the identity is forgotten: a failure to wipe is no failure to forget.

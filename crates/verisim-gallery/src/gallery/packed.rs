@@ -56,10 +56,7 @@ impl Packed {
 
     /// The matrix at the moment of a session: the present one followed up, or one that is made of
     /// the store.
-    pub(super) fn refresh(
-        &mut self,
-        truth: &mut Truth<'_>,
-    ) -> Result<&mut Matrix, GalleryError> {
+    pub(super) fn refresh(&mut self, truth: &mut Truth<'_>) -> Result<&mut Matrix, GalleryError> {
         let mut matrix = self.matrix.take();
         let followed = match &mut matrix {
             Some(it) if !it.is_mostly_erased() => it.follow(truth),

@@ -177,10 +177,16 @@ mod tests {
             let (person, quality) = (RandomId::new([template as u8; 16]), None);
             rows.push(&NewRow { template, person, embedding: &embedding, quality });
         }
-        assert_eq!([2, 3, 5, 8, 9].map(|it| rows.find(it)), [None, Some(0), Some(1), Some(2), None]);
+        assert_eq!(
+            [2, 3, 5, 8, 9].map(|it| rows.find(it)),
+            [None, Some(0), Some(1), Some(2), None]
+        );
         rows.erase(1);
         assert_eq!([3, 5, 8].map(|it| rows.find(it)), [Some(0), None, Some(2)]);
-        assert_eq!((&rows.codes[2..4], rows.scales[1], rows.persons[1]), (&[0, 0][..], 0.0, NOBODY));
+        assert_eq!(
+            (&rows.codes[2..4], rows.scales[1], rows.persons[1]),
+            (&[0, 0][..], 0.0, NOBODY)
+        );
         assert_eq!(rows.len_without_erased_end(2), 1);
         rows.truncate(rows.len_without_erased_end(3));
         assert_eq!((rows.len(), rows.newest()), (3, 8));

@@ -69,8 +69,7 @@ impl Plain {
         names.dedup();
         let owners: Vec<usize> =
             self.templates.iter().map(|it| names.binary_search(&it.0).unwrap()).collect();
-        let templates: Vec<f32> =
-            self.templates.iter().map(|it| it.1.similarity(probe)).collect();
+        let templates: Vec<f32> = self.templates.iter().map(|it| it.1.similarity(probe)).collect();
         let mut tallies = vec![Tally::default(); names.len()];
         for ((&owner, &score), it) in owners.iter().zip(&templates).zip(&self.templates) {
             tallies[owner].add(score, it.2);
@@ -120,8 +119,7 @@ fn check(gallery: &mut Gallery, plain: &Plain, probes: &[[i8; DIM]]) -> Result<(
                 let decision = DecisionRule { threshold, winner, limit };
                 let found = gallery.decide_many(&templates, &decision).unwrap();
                 for (probe, found) in templates.iter().zip(&found) {
-                    let expected =
-                        plain.scores(&probe.embedding, rule, |it| it.decide(&decision));
+                    let expected = plain.scores(&probe.embedding, rule, |it| it.decide(&decision));
                     prop_assert_eq!(all_bits(found), all_bits(&expected), "{:?}", rule);
                 }
             }

@@ -188,9 +188,7 @@ impl Vault {
             Place::Key(person) => (b'k', person, None, Beside::default()),
             Place::Details(person, beside) => (b'd', person, None, beside),
             Place::Template(person, template, beside) => (b't', person, Some(template), beside),
-            Place::Thumbnail(person, template) => {
-                (b'p', person, Some(template), Beside::default())
-            }
+            Place::Thumbnail(person, template) => (b'p', person, Some(template), Beside::default()),
             Place::Block(file, position) => {
                 let position = RandomId::new(u128::from(position).to_le_bytes());
                 (b'm', file, Some(position), Beside::default())
@@ -310,7 +308,10 @@ mod tests {
         assert!(!sealed.windows(3).any(|it| it == b"Ann"));
         let stored = vault.wrap(ANN, &key).unwrap().unwrap();
         let opened = vault.unwrap(ANN, Some(&stored)).ok().unwrap();
-        assert_eq!(vault.open(&opened, Place::Details(ANN, Beside::default()), &sealed).unwrap(), b"Ann");
+        assert_eq!(
+            vault.open(&opened, Place::Details(ANN, Beside::default()), &sealed).unwrap(),
+            b"Ann"
+        );
         assert!(vault.unwrap(BOB, Some(&stored)).is_err());
         assert!(sealed_with(8).unwrap(ANN, Some(&stored)).is_err());
         assert!(Vault::plain(GALLERY).unwrap(ANN, Some(&stored)).is_err());

@@ -15,8 +15,7 @@ const FILE: &str = "gallery.matrix";
 
 fn open_as(folder: &Path, is_sealed: bool) -> Gallery {
     let secret = is_sealed.then(|| Secret::from_key([7; 32]));
-    let mut gallery =
-        Gallery::create_or_open(folder, model(), DIM, secret.as_ref()).unwrap();
+    let mut gallery = Gallery::create_or_open(folder, model(), DIM, secret.as_ref()).unwrap();
     let policy = Policy { record_searches: false, ..Policy::default() };
     if gallery.policy().unwrap() != policy {
         gallery.set_policy(policy).unwrap();
@@ -141,8 +140,16 @@ fn a_file_that_is_missing_damaged_or_another_gallerys_changes_no_answer() {
     };
     let longer = [intact.as_slice(), &[0]].concat();
     for bytes in [
-        vec![], intact[..100].to_vec(), intact[..4096].to_vec(), intact[..intact.len() - 1].to_vec(),
-        longer, changed(0), changed(40), changed(4096), changed(intact.len() - 1), others,
+        vec![],
+        intact[..100].to_vec(),
+        intact[..4096].to_vec(),
+        intact[..intact.len() - 1].to_vec(),
+        longer,
+        changed(0),
+        changed(40),
+        changed(4096),
+        changed(intact.len() - 1),
+        others,
         vec![0; intact.len()],
     ] {
         fs::write(&path, &bytes).unwrap();
@@ -190,6 +197,24 @@ fn a_file_of_before_a_forgetting_brings_nobody_back() {
         fs::copy(&copy, folder.path().join("gallery.sqlite")).unwrap();
         let mut gallery = open_as(folder.path(), is_sealed);
         expect_found(&mut gallery, &names(3), &["New".to_owned()]);
+    }
+}
+
+#[test]
+fn a_file_that_lacks_somebody_when_another_is_forgotten_gets_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gallery = with_file(folder.path(), false, 9);
+    let (path, aside) = (folder.path().join(FILE), folder.path().join("aside"));
+    for (new, gone) in [("New", "identity 3"), ("Newer", "identity 8"), ("Newest", "New")] {
+        fs::rename(&path, &aside).unwrap();
+        gallery.enroll(new, &samples(new, 2)).unwrap();
+        fs::rename(&aside, &path).unwrap();
+        assert_eq!(state(&gallery), MatrixState::Behind);
+        assert!(gallery.forget(gone).unwrap().is_wiped);
+        assert_eq!(state(&gallery), MatrixState::Fresh);
+        gallery.check().unwrap();
+        let mut reader = open_as(folder.path(), false);
+        expect_found(&mut reader, &[new.to_owned()], &[gone.to_owned()]);
     }
 }
 
@@ -311,5 +336,8 @@ fn compacting_and_restoring_make_the_file_anew_and_copies_do_without() {
     let mut restored = Gallery::restore(&copy, &to, None).unwrap();
     assert_eq!(state(&restored), MatrixState::Fresh);
     expect_found(&mut restored, &names(30)[20..], &names(20));
-    assert_eq!(open(&to).stats().unwrap().n_matrix_bytes, fs::metadata(to.join(FILE)).unwrap().len());
+    assert_eq!(
+        open(&to).stats().unwrap().n_matrix_bytes,
+        fs::metadata(to.join(FILE)).unwrap().len()
+    );
 }

@@ -27,8 +27,7 @@ fn make(folder: &Path, is_sealed: bool) {
         let samples: Vec<Sample> = samples(&name, 3).into_iter().enumerate().map(judged).collect();
         gallery.enroll(&name, &samples).unwrap();
     }
-    let policy =
-        Policy { rule: ScoreRule::Weighted, record_searches: false, ..Policy::default() };
+    let policy = Policy { rule: ScoreRule::Weighted, record_searches: false, ..Policy::default() };
     gallery.set_policy(policy).unwrap();
     answers(&mut gallery).unwrap();
     for name in ["identity 3", "identity 11"] {

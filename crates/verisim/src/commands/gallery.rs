@@ -167,7 +167,9 @@ pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Re
                 "whole: {people} people with {templates} templates of model {model}"
             ))?;
             if gallery.stats()?.matrix == MatrixState::Worthless {
-                printer.note("the packed templates are damaged or old: the next search makes them anew");
+                printer.note(
+                    "the packed templates are damaged or old: the next search makes them anew",
+                );
             }
         }
         GalleryCommand::Stats { place, json } => stats(&place.open()?, *json, printer)?,

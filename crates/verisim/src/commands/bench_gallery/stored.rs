@@ -137,7 +137,8 @@ fn print(dto: &StoredDto, printer: &Printer) -> anyhow::Result<()> {
     let it = &dto.opened;
     printer.data("| of a process that opened it | |\n|---|---|")?;
     printer.data(format_args!("| opening | {:.3} s |", it.seconds_to_open))?;
-    printer.data(format_args!("| first answer after that | {:.3} s |", it.seconds_to_first_answer))?;
+    printer
+        .data(format_args!("| first answer after that | {:.3} s |", it.seconds_to_first_answer))?;
     for (what, ms) in [
         ("an answer, median", it.ms_median),
         ("an answer, 95 of 100", it.ms_p95),
@@ -152,7 +153,11 @@ fn print(dto: &StoredDto, printer: &Printer) -> anyhow::Result<()> {
         printer.data(format_args!("| {what} | {ms:.2} ms |"))?;
     }
     let mb = |mb: Option<f64>| mb.map_or("–".to_owned(), |mb| format!("{mb:.0} MB"));
-    printer.data(format_args!("| memory, and at most | {}, {} |", mb(it.resident_mb), mb(it.peak_memory_mb)))?;
+    printer.data(format_args!(
+        "| memory, and at most | {}, {} |",
+        mb(it.resident_mb),
+        mb(it.peak_memory_mb)
+    ))?;
     printer.data(format_args!("| nearest of mated probes their own | {:.4} |", it.mated_found))
 }
 
@@ -193,9 +198,7 @@ pub(super) fn measure_opened(
     let mut times: [Vec<f64>; 6] = Default::default();
     let strangers =
         Crowd { n_templates: N_CHANGES * N_OF_IDENTITY, seed: args.seed ^ 0x5eed, ..crowd };
-    for (idx, templates) in
-        strangers.templates(0, usize::MAX)?.chunks(N_OF_IDENTITY).enumerate()
-    {
+    for (idx, templates) in strangers.templates(0, usize::MAX)?.chunks(N_OF_IDENTITY).enumerate() {
         let (name, samples) = person(crowd.n_identities() + idx, templates);
         let probe = &samples[0].template;
         let mut time = |which: usize, act: &mut dyn FnMut() -> anyhow::Result<()>| {
@@ -260,7 +263,11 @@ fn in_a_process(args: &GalleryBench, folder: &Path) -> anyhow::Result<OpenedDto>
     }
     let output = command.output().context("cannot start this program again")?;
     if !output.status.success() {
-        bail!("it ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "it ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     serde_json::from_slice(&output.stdout).context("cannot read what the other process found")
 }
