@@ -81,7 +81,9 @@ mod tests {
                 [(Precision::Int8, 0.1), (Precision::Bf16, 0.02), (Precision::F32, 0.0)]
             {
                 let mut codes = Codes::new(dim, precision).unwrap();
-                rows.iter().for_each(|row| _ = codes.push(row));
+                for row in &rows {
+                    codes.push(row);
+                }
                 let found = bounds(&codes.view(), &[&probes[0], &probes[1]]);
                 assert_eq!((found.len(), found[0].len(), found[1].len()), (2, n, n));
                 for (probe, found) in probes.iter().zip(&found) {

@@ -89,14 +89,14 @@ mod tests {
         for dim in [1, 7, 512, 70_000] {
             let mut rows = Rows::zeros(dim, 0, 0);
             let n = rows_of_block(dim).min(5);
-            for idx in 0..n as i64 {
-                let values = (0..dim).map(|at| ((at as f32) * 0.7 + idx as f32).sin() + 0.01);
+            for idx in 0..n as u8 {
+                let values = (0..dim).map(|at| ((at as f32) * 0.7 + f32::from(idx)).sin() + 0.01);
                 let embedding = Embedding::new(values.collect()).unwrap();
                 rows.push(&NewRow {
-                    template: 3 * idx - 1,
-                    person: RandomId::new([idx as u8; 16]),
+                    template: 3 * i64::from(idx) - 1,
+                    person: RandomId::new([idx; 16]),
                     embedding: &embedding,
-                    quality: (idx % 2 == 0).then_some(idx as u8),
+                    quality: (idx % 2 == 0).then_some(idx),
                 });
             }
             let bytes = encode(&rows, &(0..n).collect::<Vec<_>>());

@@ -41,6 +41,7 @@ mod write;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -155,7 +156,7 @@ impl<'a> MatrixFile<'a> {
 
     /// Reads all blocks, on all cores; their digest, if each is whole.
     fn read_blocks(&self, header: &Header, blocks: Vec<RowsMut<'_>>) -> Option<Digest> {
-        let n_threads = thread::available_parallelism().map_or(1, |it| it.get());
+        let n_threads = thread::available_parallelism().map_or(1, NonZero::get);
         let mut shares: Vec<Vec<(usize, RowsMut<'_>)>> = Vec::new();
         let of_thread = blocks.len().div_ceil(n_threads).max(1);
         for (idx, block) in blocks.into_iter().enumerate() {

@@ -208,14 +208,13 @@ impl Matrix {
         let (mut templates, mut owners) = (Vec::new(), Vec::new());
         for &Compared { row, score, quality } in compared {
             let person = self.rows.persons[row];
-            let position = match positions.get(&person) {
-                Some(&position) => position,
-                None => {
-                    names.push(truth.name(person)?.to_owned());
-                    tallies.push(Tally::default());
-                    positions.insert(person, names.len() - 1);
-                    names.len() - 1
-                }
+            let position = if let Some(&position) = positions.get(&person) {
+                position
+            } else {
+                names.push(truth.name(person)?.to_owned());
+                tallies.push(Tally::default());
+                positions.insert(person, names.len() - 1);
+                names.len() - 1
             };
             tallies[position].add(score, quality);
             templates.push(score);

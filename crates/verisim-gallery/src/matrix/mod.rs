@@ -123,7 +123,9 @@ impl Matrix {
         }
         // Ids are random: the first byte rules nearly all others out.
         let mut begins = [false; 256];
-        forgotten.iter().for_each(|it| begins[usize::from(it.as_bytes()[0])] = true);
+        for it in forgotten {
+            begins[usize::from(it.as_bytes()[0])] = true;
+        }
         let is_theirs = |&(_, it): &(usize, &RandomId)| {
             begins[usize::from(it.as_bytes()[0])] && forgotten.contains(it)
         };

@@ -1,5 +1,6 @@
 //! The store as the matrix needs it: what changed, exact embeddings, names; it does not know codes.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use verisim_core::Embedding;
@@ -76,9 +77,9 @@ impl<'a> Truth<'a> {
             return Ok(None);
         }
         let (embedding, _) = people::open_template(session, vault, owner, &row, gallery.dim)?;
-        if !names.contains_key(&person) {
+        if let Entry::Vacant(unnamed) = names.entry(person) {
             let (details, _) = people::open(session, vault, &session.identity(row.identity)?)?;
-            names.insert(person, details.name);
+            unnamed.insert(details.name);
         }
         Ok(Some(Exact { embedding, quality: row.quality }))
     }
@@ -99,9 +100,11 @@ fn person_of<'p>(
     persons: &'p mut HashMap<i64, Person>,
     identity: i64,
 ) -> Result<&'p Person, GalleryError> {
-    if !persons.contains_key(&identity) {
-        let person = people::person(session, vault, &session.identity(identity)?)?;
-        persons.insert(identity, person);
+    match persons.entry(identity) {
+        Entry::Occupied(known) => Ok(known.into_mut()),
+        Entry::Vacant(unknown) => {
+            let person = people::person(session, vault, &session.identity(identity)?)?;
+            Ok(unknown.insert(person))
+        }
     }
-    Ok(&persons[&identity])
 }
