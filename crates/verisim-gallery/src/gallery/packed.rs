@@ -162,7 +162,7 @@ impl Gallery {
         let Some(forgotten) = truth.forgotten_since(&header.mark)? else {
             return Ok(MatrixState::Worthless);
         };
-        let n_live = header.n_rows - header.n_erased;
+        let n_live = header.n_rows.saturating_sub(header.n_erased);
         let is_fresh = forgotten.is_empty() && n_live == session.n_templates()?;
         Ok(if is_fresh { MatrixState::Fresh } else { MatrixState::Behind })
     }
