@@ -67,6 +67,12 @@ pub enum Damage {
         /// The first position at which it shows.
         position: i64,
     },
+    /// What lies open, and is vouched for with the end of the log, was changed.
+    #[error("the rules, a setting, or the end of the log at record {position} were changed")]
+    End {
+        /// Position of the last record, as the gallery has it.
+        position: i64,
+    },
     /// The log and the identities disagree.
     #[error(
         "{n_identities} identities are in the gallery or gone from it without the log saying so"

@@ -66,6 +66,18 @@ pub enum GalleryError {
         /// What is wrong with it.
         damage: Damage,
     },
+    /// The file of packed templates is whole, but says something else than the gallery does, which is
+    /// not damaged. Without the file, a search makes it anew.
+    #[error(
+        "{path} does not agree with the gallery on template {template}: remove that file, which the \
+         next search makes anew"
+    )]
+    MatrixContradicts {
+        /// The file of packed templates.
+        path: PathBuf,
+        /// Row of the template.
+        template: i64,
+    },
     /// An identity cannot bear this name.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),

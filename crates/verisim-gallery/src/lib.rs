@@ -12,7 +12,9 @@
 //! is encrypted under a key of that person, which forgetting destroys.
 //!
 //! This crate knows neither networks nor pictures: templates come from its caller. It prints
-//! nothing and logs nothing. Searches compare the probe with every template.
+//! nothing and logs nothing. A search finds what comparing the probe with every template finds; it makes
+//! one pass over codes of a byte a component, kept in a file beside the store so that a gallery of a
+//! million templates opens at once, and reads the templates that matter from the store.
 //!
 //! ```
 //! use verisim_core::{Embedding, ModelDigest, Template};
@@ -39,6 +41,7 @@
 
 mod audit;
 mod blob;
+mod cache;
 mod damage;
 mod decision;
 mod details;
@@ -64,7 +67,7 @@ pub use decision::{Candidate, Decision, DecisionRule, Winner};
 pub use details::{Details, InvalidDetails, MAX_LABEL_BYTES, MAX_METADATA_BYTES, Metadata};
 pub use error::{GalleryError, Mismatch};
 pub use gallery::{
-    Enrolled, Enrollment, Forgotten, Gallery, IdentitySummary, Stats, TemplateSummary,
+    Enrolled, Enrollment, Forgotten, Gallery, IdentitySummary, MatrixState, Stats, TemplateSummary,
 };
 pub use id::{InvalidId, RandomId};
 pub use name::{InvalidName, MAX_NAME_BYTES, UNKNOWN_PERSON};

@@ -11,7 +11,7 @@ use crate::record::{
     encode_thumbnail,
 };
 use crate::store::{IdentityRow, NewIdentity, NewTemplate, Session, TemplateRow};
-use crate::vault::{PersonKey, Place, Vault};
+use crate::vault::{Beside, Place, SealKey, Vault};
 use crate::{Damage, GalleryError, Sample, Thumbnail};
 
 /// An identity in the store, with its key.
@@ -21,7 +21,9 @@ pub(crate) struct Person {
     /// Its random id.
     pub(crate) uid: RandomId,
     /// Its key.
-    pub(crate) key: PersonKey,
+    pub(crate) key: SealKey,
+    /// When it was first enrolled.
+    pub(crate) enrolled_at: i64,
 }
 
 /// Tag of a name.
@@ -47,7 +49,7 @@ pub(crate) fn person(
 ) -> Result<Person, GalleryError> {
     let key = vault.unwrap(row.uid, row.key.as_deref());
     let key = key.map_err(|_| session.damaged(Damage::Identity { identity: row.id }))?;
-    Ok(Person { id: row.id, uid: row.uid, key })
+    Ok(Person { id: row.id, uid: row.uid, key, enrolled_at: row.enrolled_at })
 }
 
 /// The details of an identity, and its key.
@@ -57,7 +59,8 @@ pub(crate) fn open(
     row: &IdentityRow,
 ) -> Result<(Details, Person), GalleryError> {
     let person = person(session, vault, row)?;
-    let details = vault.open(&person.key, Place::Details(row.uid), &row.details).ok();
+    let beside = beside_details(row.external_tag, row.enrolled_at);
+    let details = vault.open(&person.key, Place::Details(row.uid, beside), &row.details).ok();
     let details = details.and_then(|bytes| decode_details(&bytes));
     let details = details.ok_or_else(|| session.damaged(Damage::Identity { identity: row.id }))?;
     Ok((details, person))
@@ -71,7 +74,10 @@ pub(crate) fn open_template(
     row: &TemplateRow,
     dim: usize,
 ) -> Result<(Embedding, Option<String>), GalleryError> {
-    let opened = vault.open(&person.key, Place::Template(person.uid, row.uid), &row.sealed);
+    let TemplateRow { quality, enrolled_at, .. } = *row;
+    let beside = Beside { tag: Some(row.source_tag), quality, enrolled_at };
+    let place = Place::Template(person.uid, row.uid, beside);
+    let opened = vault.open(&person.key, place, &row.sealed);
     let opened = opened.map_err(|_| session.damaged(Damage::Template { template: row.id }))?;
     decode_sample(&opened, dim, row.id).map_err(|damage| session.damaged(damage))
 }
@@ -96,22 +102,24 @@ pub(crate) fn add(
     details: &Details,
     now: i64,
 ) -> Result<Person, GalleryError> {
+    let external_tag = details.external_id.as_deref().map(|it| external_tag(vault, it));
+    let beside = beside_details(external_tag, now);
     let make = || -> io::Result<_> {
         let (uid, key) = (RandomId::draw()?, vault.draw_key()?);
         let wrapped = vault.wrap(uid, &key)?;
-        let sealed = vault.seal(&key, Place::Details(uid), &record_of(details)?)?;
+        let sealed = vault.seal(&key, Place::Details(uid, beside), &record_of(details)?)?;
         Ok((uid, key, wrapped, sealed))
     };
     let (uid, key, wrapped, sealed) = make().map_err(|error| session.failed(error))?;
     let id = session.add_identity(&NewIdentity {
         uid,
         name_tag: name_tag(vault, &details.name),
-        external_tag: details.external_id.as_deref().map(|it| external_tag(vault, it)),
+        external_tag,
         details: &sealed,
         key: wrapped.as_deref(),
         enrolled_at: now,
     })?;
-    Ok(Person { id, uid, key })
+    Ok(Person { id, uid, key, enrolled_at: now })
 }
 
 /// Replaces the details of an identity, except its name.
@@ -121,9 +129,10 @@ pub(crate) fn replace(
     person: &Person,
     details: &Details,
 ) -> Result<(), GalleryError> {
-    let seal = || vault.seal(&person.key, Place::Details(person.uid), &record_of(details)?);
-    let sealed = seal().map_err(|error| session.failed(error))?;
     let tag = details.external_id.as_deref().map(|it| external_tag(vault, it));
+    let place = Place::Details(person.uid, beside_details(tag, person.enrolled_at));
+    let seal = || vault.seal(&person.key, place, &record_of(details)?);
+    let sealed = seal().map_err(|error| session.failed(error))?;
     session.set_details(person.id, tag, &sealed)
 }
 
@@ -135,10 +144,12 @@ pub(crate) fn add_sample(
     sample: &Sample,
     now: i64,
 ) -> Result<(), GalleryError> {
+    let source_tag = source_tag(vault, sample);
+    let beside = Beside { tag: Some(source_tag), quality: sample.quality, enrolled_at: now };
     let make = || -> io::Result<_> {
         let uid = RandomId::draw()?;
         let bytes = encode_sample(sample).map_err(io::Error::other)?;
-        let sealed = vault.seal(&person.key, Place::Template(person.uid, uid), &bytes)?;
+        let sealed = vault.seal(&person.key, Place::Template(person.uid, uid, beside), &bytes)?;
         let thumbnail = sample.thumbnail.as_ref().map(|it| -> io::Result<_> {
             let bytes = encode_thumbnail(it).map_err(io::Error::other)?;
             vault.seal(&person.key, Place::Thumbnail(person.uid, uid), &bytes)
@@ -149,12 +160,17 @@ pub(crate) fn add_sample(
     session.add_template(&NewTemplate {
         uid,
         identity: person.id,
-        source_tag: source_tag(vault, sample),
+        source_tag,
         sealed: &sealed,
         thumbnail: thumbnail.as_deref(),
         quality: sample.quality,
         enrolled_at: now,
     })
+}
+
+/// What lies open beside the details of an identity.
+fn beside_details(external_tag: Option<[u8; 32]>, enrolled_at: i64) -> Beside {
+    Beside { tag: external_tag, quality: None, enrolled_at }
 }
 
 fn record_of(details: &Details) -> io::Result<Vec<u8>> {

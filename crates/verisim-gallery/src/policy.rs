@@ -83,6 +83,11 @@ impl Tally {
         self.weight += weight;
     }
 
+    /// Whether no template was counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
     /// The identity's score: a cosine, as those of its templates.
     pub(crate) fn score(&self, rule: ScoreRule) -> f32 {
         let mean = self.sum / f64::from(self.n.max(1));

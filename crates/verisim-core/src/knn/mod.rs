@@ -4,6 +4,7 @@
 //! in a quarter of the time or less, by way of [`Codes`] (or of somebody else's memory, a
 //! [`CodesView`]), which suits millions.
 
+mod bounds;
 mod candidates;
 mod codes;
 pub(crate) mod kernel;
@@ -16,6 +17,7 @@ mod search_tests;
 mod simd;
 mod view;
 
+pub use bounds::{Bounds, bounds};
 pub use codes::{Codes, Precision};
 pub use quantize::{Quantized, quantize, to_bf16};
 pub use row_set::RowSet;

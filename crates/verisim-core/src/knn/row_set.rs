@@ -48,6 +48,17 @@ impl RowSet {
         self.set(self.len - 1, is_in);
     }
 
+    /// Leaves only the first `len` rows to be in the set or left out of it.
+    pub fn truncate(&mut self, len: usize) {
+        if len < self.len {
+            self.len = len;
+            self.words.truncate(len.div_ceil(BITS));
+            if let Some(word) = self.words.last_mut().filter(|_| !len.is_multiple_of(BITS)) {
+                *word &= (1 << (len % BITS)) - 1;
+            }
+        }
+    }
+
     /// Takes a row in, or out.
     ///
     /// # Panics
@@ -89,6 +100,20 @@ mod tests {
         assert_eq!((set.len(), set.count()), (131, 66));
         let ends = [126, 127, 128, 129, 130, 131, 1000].map(|row| set.contains(row));
         assert_eq!(ends, [true, false, false, true, true, false, false]);
+    }
+
+    #[test]
+    fn rows_that_were_cut_off_are_not_there_again() {
+        for len in [0, 1, 63, 64, 65, 128, 129] {
+            let mut set = RowSet::of(130, |_| true);
+            set.truncate(len);
+            assert_eq!((set.len(), set.count()), (len, len));
+            (len..130).for_each(|_| set.push(false));
+            assert_eq!((set.len(), set.count()), (130, len));
+        }
+        let mut set = RowSet::of(3, |_| true);
+        set.truncate(9);
+        assert_eq!((set.len(), set.count()), (3, 3));
     }
 
     #[test]

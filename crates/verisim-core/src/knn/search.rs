@@ -52,6 +52,9 @@ pub struct Search<'a> {
     max_reranked: Option<usize>,
 }
 
+/// Candidates, the most promising first, and the highest bound of those left out.
+type Sorted = (Vec<Candidate>, f32);
+
 /// What a search found for one probe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
@@ -107,18 +110,41 @@ impl<'a> Search<'a> {
         probes: &[&Embedding],
         exact: impl Fn(usize, &mut [f32]) -> Result<(), E> + Sync,
     ) -> Result<Vec<Found>, E> {
+        let (of_probe, n_threads) = self.pass(view, probes);
+        let rerank = |idx: usize| self.rerank(view, probes[idx], &of_probe[idx], &exact);
+        parallel::map_on(n_threads, probes.len(), rerank).into_iter().collect()
+    }
+
+    /// As [`nearest`](Self::nearest), but `exact` is called on this thread alone, a row at a time:
+    /// for rows behind something that threads cannot share, such as a database.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `exact` does.
+    ///
+    /// # Panics
+    ///
+    /// As [`nearest`](Self::nearest).
+    pub fn nearest_in_turn<E>(
+        &self,
+        view: &CodesView<'_>,
+        probes: &[&Embedding],
+        mut exact: impl FnMut(usize, &mut [f32]) -> Result<(), E>,
+    ) -> Result<Vec<Found>, E> {
+        let (of_probe, _) = self.pass(view, probes);
+        let of_probe = probes.iter().zip(&of_probe);
+        of_probe.map(|(probe, found)| self.rerank(view, probe, found, &mut exact)).collect()
+    }
+
+    /// The candidates of each probe, and on how many threads they were found.
+    fn pass(&self, view: &CodesView<'_>, probes: &[&Embedding]) -> (Vec<Sorted>, usize) {
         for probe in probes {
             assert_eq!(probe.dim(), view.dim(), "the probe comes from a different model");
         }
         let n_threads = self.n_threads.or_else(|| thread::available_parallelism().ok());
         let n_threads = n_threads.map_or(1, NonZero::get);
         let candidates = self.candidates(view, &Probes::new(view, probes), n_threads);
-        let of_probe: Vec<_> = candidates.into_iter().map(Candidates::into_sorted).collect();
-        let rerank = |idx: usize| {
-            let (candidates, left_out) = &of_probe[idx];
-            self.rerank(view, probes[idx], (candidates, *left_out), &exact)
-        };
-        parallel::map_on(n_threads, probes.len(), rerank).into_iter().collect()
+        (candidates.into_iter().map(Candidates::into_sorted).collect(), n_threads)
     }
 
     /// One pass over the codes, which threads share in pieces, so that a busy core delays nobody.
@@ -194,8 +220,8 @@ impl<'a> Search<'a> {
         &self,
         view: &CodesView<'_>,
         probe: &Embedding,
-        (candidates, left_out): (&[Candidate], f32),
-        exact: impl Fn(usize, &mut [f32]) -> Result<(), E>,
+        (candidates, left_out): &Sorted,
+        mut exact: impl FnMut(usize, &mut [f32]) -> Result<(), E>,
     ) -> Result<Found, E> {
         // The worst of the best is on top, to be replaced by whatever beats it.
         let mut best: BinaryHeap<WorstFirst> = BinaryHeap::new();
@@ -222,7 +248,7 @@ impl<'a> Search<'a> {
             }
         }
         let is_exact =
-            left_out == f32::NEG_INFINITY || worst(&best).is_some_and(|worst| left_out < worst);
+            *left_out == f32::NEG_INFINITY || worst(&best).is_some_and(|worst| *left_out < worst);
         let neighbors =
             best.into_sorted_vec().into_iter().map(|WorstFirst(neighbor)| neighbor).collect();
         Ok(Found { neighbors, n_reranked, is_exact })

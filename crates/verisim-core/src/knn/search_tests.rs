@@ -39,6 +39,11 @@ impl Set {
         search.nearest(&self.codes.view(), &probes, self.exact()).unwrap()
     }
 
+    fn nearest_in_turn(&self, search: Search<'_>, probes: &[Embedding]) -> Vec<Found> {
+        let probes: Vec<&Embedding> = probes.iter().collect();
+        search.nearest_in_turn(&self.codes.view(), &probes, self.exact()).unwrap()
+    }
+
     /// The plain scan, of the rows that may be found.
     fn plain(&self, probe: &Embedding, k: usize, filter: impl Fn(usize) -> bool) -> Vec<Neighbor> {
         let mut all = self.rows.nearest(probe, self.rows.len());
@@ -62,7 +67,9 @@ fn check(rows: &[Embedding], probes: &[Embedding], k: usize, filter: Option<&Row
         for n_threads in [1, 3].map(|n| NonZero::new(n).unwrap()) {
             let search = Search::new(k).on(n_threads);
             let search = filter.map_or(search, |rows| search.among(rows));
-            for (probe, found) in probes.iter().zip(set.nearest(search, probes)) {
+            let found = set.nearest(search, probes);
+            assert_eq!(set.nearest_in_turn(search, probes), found);
+            for (probe, found) in probes.iter().zip(found) {
                 let plain = set.plain(probe, k, |row| filter.is_none_or(|it| it.contains(row)));
                 assert_eq!(bits(&found.neighbors), bits(&plain), "{precision:?}, {dim}");
                 assert!(found.is_exact && found.n_reranked >= plain.len());

@@ -277,6 +277,11 @@ impl Tile {
         }
     }
 
+    /// The products of a probe with the rows.
+    pub(super) fn products(&self, probe: usize, rows: Rows<'_>) -> &[f32] {
+        &self.products[probe][..rows.errors.len()]
+    }
+
     /// The products of a probe with the rows, if one of these may be as similar as `cut`.
     pub(super) fn reaching(
         &self,
@@ -285,7 +290,7 @@ impl Tile {
         bound: &Bound,
         cut: f32,
     ) -> Option<&[f32]> {
-        let products = &self.products[probe][..rows.errors.len()];
+        let products = self.products(probe, rows);
         let reaches = self.simd.run(Reaches { products, rows, bound, cut });
         reaches.then_some(products)
     }

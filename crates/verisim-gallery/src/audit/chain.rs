@@ -32,9 +32,10 @@ impl Chain {
         self.hash(&[b"record", previous, &position.to_le_bytes(), record.as_bytes()])
     }
 
-    /// What says that the log ends at `position`: an earlier record cannot pass for the last one.
-    pub(crate) fn end(&self, head: &Hash, position: i64) -> Hash {
-        self.hash(&[b"end", head, &position.to_le_bytes()])
+    /// What says that the log ends at `position`, where an earlier record cannot pass for the last
+    /// one, and what lies open in the gallery then.
+    pub(crate) fn end(&self, head: &Hash, position: i64, open: &[u8]) -> Hash {
+        self.hash(&[b"end", head, &position.to_le_bytes(), open])
     }
 
     fn hash(&self, parts: &[&[u8]]) -> Hash {
@@ -65,7 +66,10 @@ mod tests {
                     [(1, "a"), (2, "a"), (1, "b")]
                         .map(|(at, record)| chain.link(&previous, at, record)),
                 );
-                hashes.extend([chain.end(&previous, 1), chain.end(&previous, 2)]);
+                hashes.extend(
+                    [(1, b"a"), (2, b"a"), (1, b"b")]
+                        .map(|(at, open)| chain.end(&previous, at, open)),
+                );
             }
         }
         let n = hashes.len();

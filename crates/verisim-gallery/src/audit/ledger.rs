@@ -14,11 +14,11 @@ pub(crate) fn append(
     chain: &Chain,
     event: &Event,
 ) -> Result<LogEnd, GalleryError> {
-    let before = checked_end(session, chain)?;
+    let (before, open) = checked_end(session, chain)?;
     let record = event.to_json();
     let position = before.position + 1;
     let head = chain.link(&before.head, position, &record);
-    let after = LogEnd { position, head, end: chain.end(&head, position) };
+    let after = LogEnd { position, head, end: chain.end(&head, position, &open) };
     session.push_record(&record, &after)?;
     Ok(after)
 }
@@ -31,9 +31,9 @@ pub(crate) fn read(
     chain: &Chain,
     mut each: impl FnMut(i64, &[u8; 32], Event),
 ) -> Result<LogEnd, GalleryError> {
-    let end = checked_end(session, chain)?;
+    let (end, _) = checked_end(session, chain)?;
     let (mut position, mut head) = (0, chain.genesis());
-    session.records(|found, record, hash| {
+    session.records_after(i64::MIN, |found, record, hash| {
         position += 1;
         let expected = chain.link(&head, position, record);
         let event = Event::from_json(record);
@@ -50,6 +50,49 @@ pub(crate) fn read(
     } else {
         Err(session.damaged(Damage::Log { position: position.min(end.position) + 1 }))
     }
+}
+
+/// A moment of the log: a position, and the hash there, which stands for all that came before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) position: i64,
+    pub(crate) head: [u8; 32],
+}
+
+impl Mark {
+    /// Where the log ends in a session.
+    pub(crate) fn end_of(session: &Session<'_>) -> Result<Self, GalleryError> {
+        let LogEnd { position, head, .. } = session.log_end()?;
+        Ok(Self { position, head })
+    }
+}
+
+/// The identities that were forgotten since a moment; nothing if the log does not go on from there.
+pub(crate) fn forgotten_since(
+    session: &Session<'_>,
+    chain: &Chain,
+    mark: &Mark,
+) -> Result<Option<BTreeSet<RandomId>>, GalleryError> {
+    let end = Mark::end_of(session)?;
+    let mut forgotten = BTreeSet::new();
+    if end == *mark {
+        return Ok(Some(forgotten));
+    }
+    if session.hash_at(mark.position)? != Some(mark.head) {
+        return Ok(None);
+    }
+    let (mut at, mut is_whole) = (*mark, true);
+    session.records_after(mark.position, |found, record, hash| {
+        at.position += 1;
+        at.head = chain.link(&at.head, at.position, record);
+        let event = Event::from_json(record);
+        is_whole &= found == at.position && hash == at.head && event.is_some();
+        if let Some(Action::Forgotten { person, .. }) = event.map(|it| it.action) {
+            forgotten.insert(person);
+        }
+        Ok(())
+    })?;
+    Ok((is_whole && at == end).then_some(forgotten))
 }
 
 /// Fails unless the log is whole, and says of all enrolled identities, and of no others, that they
@@ -96,12 +139,23 @@ pub(crate) fn mismatch(
     })
 }
 
-/// Where the log ends, if what vouches for it does.
-fn checked_end(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
-    let end = session.log_end()?;
-    if end.end == chain.end(&end.head, end.position) {
-        Ok(end)
+/// Vouches for the end of the log and for what lies open in the gallery, after that was changed.
+pub(crate) fn vouch(session: &Session<'_>, chain: &Chain) -> Result<(), GalleryError> {
+    let LogEnd { position, head, .. } = session.log_end()?;
+    session.set_end(&chain.end(&head, position, &session.open_columns()?))
+}
+
+/// Fails unless the end of the log, the rules and the settings are what was vouched for.
+pub(crate) fn expect_vouched(session: &Session<'_>, chain: &Chain) -> Result<(), GalleryError> {
+    checked_end(session, chain).map(drop)
+}
+
+/// Where the log ends, if what vouches for it does, and what lies open in the gallery.
+fn checked_end(session: &Session<'_>, chain: &Chain) -> Result<(LogEnd, Vec<u8>), GalleryError> {
+    let (end, open) = (session.log_end()?, session.open_columns()?);
+    if end.end == chain.end(&end.head, end.position, &open) {
+        Ok((end, open))
     } else {
-        Err(session.damaged(Damage::Log { position: end.position }))
+        Err(session.damaged(Damage::End { position: end.position }))
     }
 }

@@ -98,6 +98,7 @@ impl Gallery {
             });
         }
         session.commit()?;
+        self.append_to_matrix_file();
         Ok(outcomes)
     }
 
@@ -211,7 +212,7 @@ impl Gallery {
         let mut found = Vec::new();
         let Some(Known { person, .. }) = known.filter(|_| !is_needless) else { return Ok(found) };
         session.templates_of(person.id, |row| {
-            let opened = people::open_template(session, &self.vault, person, &row, self.dim)?;
+            let opened = people::open_template(session, &self.vault, person, &row, self.row.dim)?;
             found.push(opened.0);
             Ok(())
         })?;

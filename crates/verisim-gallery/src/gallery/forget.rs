@@ -2,7 +2,7 @@
 
 use super::{Gallery, unix_seconds};
 use crate::audit::{Action, Event, Receipt, ledger};
-use crate::matrix::Matrix;
+use crate::matrix::Truth;
 use crate::patience::BUSY_TIMEOUT;
 use crate::store::{LogEnd, Session};
 use crate::{GalleryError, people};
@@ -30,22 +30,26 @@ impl Gallery {
     ///
     /// # Errors
     ///
-    /// Fails if nobody of this name is enrolled, or if the store cannot be written; then everything
-    /// is still there.
+    /// Fails if nobody of this name is enrolled, or if the store or the file of the packed templates
+    /// cannot be written; then everything is still there.
     pub fn forget(&mut self, identity: &str) -> Result<Forgotten, GalleryError> {
         let session = self.store.change()?;
         let Some(row) = session.identity_named(&people::name_tag(&self.vault, identity))? else {
             return Err(self.no_such(&session, identity)?);
         };
         let (person, gallery) = (row.uid, session.gallery()?.uid);
+        let templates = session.template_ids(row.id)?;
         let n_templates = session.forget(row.id)?;
         let action = Action::Forgotten { person, n_templates };
         let event = Event { at: unix_seconds(), actor: self.actor.clone(), action };
         let LogEnd { position, head, .. } = ledger::append(&session, &self.vault.chain(), &event)?;
+        // Before the commit, so that nobody can be forgotten and still be in the file.
+        let mut truth = Truth::new(&session, &self.vault, self.row);
+        self.matrix_file().erase(&mut truth, person, &templates)?;
         session.commit()?;
         let receipt = Receipt { gallery, person, n_templates, at: event.at, position, head };
         // From here on the identity is forgotten: a failure to wipe is no failure to forget.
-        self.matrix = Matrix::new(self.dim, -1);
+        self.packed.matrix.iter_mut().for_each(|it| it.forget_templates(&templates));
         let is_wiped = self.store.truncate_log(BUSY_TIMEOUT).is_ok();
         Ok(Forgotten { receipt, is_wiped })
     }

@@ -65,7 +65,8 @@ impl Gallery {
         let person = people::person(&session, &self.vault, &row)?;
         let mut templates = Vec::new();
         session.templates_of(row.id, |row| {
-            let (_, label) = people::open_template(&session, &self.vault, &person, &row, self.dim)?;
+            let (_, label) =
+                people::open_template(&session, &self.vault, &person, &row, self.row.dim)?;
             let (quality, enrolled_at) = (row.quality, row.enrolled_at);
             let thumbnail = people::open_thumbnail(&session, &self.vault, &person, &row)?;
             templates.push(TemplateSummary { quality, label, thumbnail, enrolled_at });

@@ -174,7 +174,7 @@ fn forge(gallery: &Gallery) {
     let (mut head, mut position) = (chain.genesis(), 0);
     let mut statements = String::new();
     session
-        .records(|at, record, _| {
+        .records_after(0, |at, record, _| {
             let record = record.replace("desk 3", "nobody");
             (head, position) = (chain.link(&head, at, &record), at);
             let hash = crate::id::hex(&head);
@@ -184,8 +184,9 @@ fn forge(gallery: &Gallery) {
             Ok(())
         })
         .unwrap();
+    let open = session.open_columns().unwrap();
     drop(session);
-    let end = crate::id::hex(&chain.end(&head, position));
+    let end = crate::id::hex(&chain.end(&head, position, &open));
     let head = crate::id::hex(&head);
     statements += &format!("UPDATE gallery SET head = x'{head}', end_of_log = x'{end}'");
     gallery.store.tamper(&statements);
@@ -220,7 +221,7 @@ proptest! {
         let (gallery, _) = with_log(folder.path(), secret.as_ref());
         let mut bytes = Vec::new();
         let session = gallery.store.view().unwrap();
-        session.records(|found, record, hash| {
+        session.records_after(0, |found, record, hash| {
             if found == position {
                 bytes = if column == "hash" { hash.to_vec() } else { record.as_bytes().to_vec() };
             }

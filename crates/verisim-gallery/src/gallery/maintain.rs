@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Gallery;
+use super::{Gallery, MatrixState};
 use crate::audit::{Action, ledger};
 use crate::id::RandomId;
+use crate::matrix::{NewRow, Truth};
 use crate::patience::BUSY_TIMEOUT;
 use crate::policy::Policy;
 use crate::vault::Secret;
@@ -25,6 +26,10 @@ pub struct Stats {
     pub n_records: usize,
     /// Size of the file and of the log of writes beside it, in bytes.
     pub n_bytes: u64,
+    /// Size of the file of packed templates, in bytes; 0 if there is none.
+    pub n_matrix_bytes: u64,
+    /// Whether that file is good for the next process.
+    pub matrix: MatrixState,
     /// What forgetting left free for new templates, in bytes.
     pub n_free_bytes: u64,
     /// Whether what is kept of persons is encrypted.
@@ -35,11 +40,15 @@ pub struct Stats {
 
 impl Gallery {
     /// Reads everything, and makes sure that it fits together: the engine's pages, the rows, each
-    /// checksum or seal, the log, and that the log agrees with who is enrolled.
+    /// checksum or seal, the log, that the log agrees with who is enrolled, and that a search finds
+    /// all templates in the file of packed ones, if that is whole. Where it is not, the next search
+    /// makes it anew.
     ///
     /// # Errors
     ///
-    /// Fails with [`GalleryError::Damaged`] if it does not, or if the store cannot be read.
+    /// Fails with [`GalleryError::Damaged`] if it does not, with
+    /// [`GalleryError::MatrixContradicts`] if only the file of packed templates is to blame, or if
+    /// the store cannot be read.
     pub fn check(&self) -> Result<(), GalleryError> {
         let session = self.store.view()?;
         session.check()?;
@@ -53,11 +62,20 @@ impl Gallery {
             }
             persons.insert(row.id, person);
         }
+        let matrix = self.matrix_of_file(&mut Truth::new(&session, &self.vault, self.row))?;
         session.templates_after(0, |row| {
             let damaged = || session.damaged(Damage::Template { template: row.id });
             let person = persons.get(&row.identity).ok_or_else(damaged)?;
-            people::open_template(&session, &self.vault, person, &row, self.dim)?;
-            people::open_thumbnail(&session, &self.vault, person, &row).map(drop)
+            let (embedding, _) =
+                people::open_template(&session, &self.vault, person, &row, self.row.dim)?;
+            people::open_thumbnail(&session, &self.vault, person, &row)?;
+            let (template, person, quality) = (row.id, person.uid, row.quality);
+            let new = NewRow { template, person, embedding: &embedding, quality };
+            if matrix.as_ref().is_some_and(|it| !it.holds(&new)) {
+                let path = self.matrix_file().path().to_owned();
+                return Err(GalleryError::MatrixContradicts { path, template });
+            }
+            Ok(())
         })?;
         ledger::check(&session, &self.vault.chain()).map(drop)
     }
@@ -76,13 +94,16 @@ impl Gallery {
             most_templates: session.most_templates()?,
             n_records: session.n_records()?,
             n_bytes: size(self.path()) + size(&file::log_of_writes(self.path())),
+            n_matrix_bytes: self.matrix_file().n_bytes(),
+            matrix: self.matrix_state(&session)?,
             n_free_bytes: session.n_free_bytes()?,
             is_sealed: self.is_sealed(),
             policy: session.policy()?,
         })
     }
 
-    /// Writes the file anew, so that nothing of what was forgotten is left in it, tags included.
+    /// Writes the file anew, so that nothing of what was forgotten is left in it, tags included, and
+    /// that of the packed templates, if there is one.
     ///
     /// This takes time, disk and memory in proportion to the whole gallery.
     ///
@@ -95,6 +116,9 @@ impl Gallery {
         self.record(&session, Action::Compacted)?;
         session.commit()?;
         self.store.rewrite()?;
+        if self.matrix_file().path().exists() {
+            self.write_matrix_file()?;
+        }
         self.store.truncate_log(BUSY_TIMEOUT)
     }
 
@@ -116,8 +140,9 @@ impl Gallery {
 
     /// Makes a gallery in `folder` of a copy that [`backup`](Self::backup) made.
     ///
-    /// The copy is checked first, as [`check`](Self::check) does, and stays as it is. People who were
-    /// forgotten since it was made are in it: forget them again.
+    /// The copy is checked first, as [`check`](Self::check) does, and stays as it is. It holds no
+    /// packed templates: they are made of it. People who were forgotten since it was made are in it:
+    /// forget them again.
     ///
     /// # Errors
     ///
@@ -142,7 +167,10 @@ impl Gallery {
         let removed = if draft.exists() { fs::remove_dir_all(&draft) } else { Ok(()) };
         restored?;
         removed.map_err(|error| GalleryError::from_io(&draft, error))?;
-        Self::open(folder, secret)
+        let mut gallery = Self::open(folder, secret)?;
+        // The gallery is there and whole; the first search would make this file, too.
+        gallery.write_matrix_file().ok();
+        Ok(gallery)
     }
 
     fn restore_in(

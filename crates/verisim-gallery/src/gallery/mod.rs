@@ -5,6 +5,7 @@ mod forget;
 mod list;
 mod log;
 mod maintain;
+mod packed;
 mod search;
 
 use std::fmt;
@@ -12,11 +13,11 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use verisim_core::ModelDigest;
+use verisim_core::knn::MAX_DIM;
 
 use crate::audit::{Action, Event, ledger};
 use crate::details::check_text;
 use crate::id::RandomId;
-use crate::matrix::Matrix;
 use crate::policy::Policy;
 use crate::store::{GalleryRow, LogEnd, SealRow, Session, Store};
 use crate::vault::{Secret, Vault};
@@ -25,6 +26,8 @@ pub use enroll::{Enrolled, Enrollment};
 pub use forget::Forgotten;
 pub use list::{IdentitySummary, TemplateSummary};
 pub use maintain::Stats;
+pub use packed::MatrixState;
+use packed::Packed;
 
 /// Who is said to have acted, until [`Gallery::set_actor`] says otherwise.
 const SOMEBODY: &str = "unnamed";
@@ -32,23 +35,23 @@ const SOMEBODY: &str = "unnamed";
 /// The enrolled templates of one model, in a folder.
 ///
 /// Every change is on disk when its call returns, whole or not at all, and other processes that
-/// have opened the same gallery see it at their next call. Templates are read into memory at the
-/// first search, and then only those that were added since.
+/// have opened the same gallery see it at their next call. Packed templates are read into memory at
+/// the first search, from a file beside the gallery's that the first search of all makes, and then
+/// only what changed since.
 ///
 /// A gallery may be moved to another thread, but serves one call at a time.
 pub struct Gallery {
-    store: Store,
+    pub(crate) store: Store,
     vault: Vault,
-    model: ModelDigest,
-    dim: usize,
+    row: GalleryRow,
     actor: String,
-    matrix: Matrix,
+    packed: Packed,
 }
 
 impl Gallery {
     /// Opens the gallery in `folder`, and makes an empty one for `model` if there is none.
     ///
-    /// `dim` is the number of components of the model's embeddings. With a secret the gallery is
+    /// `dim` is the number of components of the model's embeddings, up to [`MAX_DIM`]. With a secret the gallery is
     /// sealed: all that is kept of a person is encrypted; without one it lies open. Killed at any
     /// moment, this leaves a gallery, or something that the next call turns into one.
     ///
@@ -59,14 +62,14 @@ impl Gallery {
     ///
     /// # Panics
     ///
-    /// Panics if `dim` is 0.
+    /// Panics if `dim` is 0 or above [`MAX_DIM`].
     pub fn create_or_open(
         folder: &Path,
         model: ModelDigest,
         dim: usize,
         secret: Option<&Secret>,
     ) -> Result<Self, GalleryError> {
-        assert!(dim > 0, "an embedding has at least one component");
+        assert!((1..=MAX_DIM).contains(&dim), "embeddings of {dim} components cannot be searched");
         let create = |session: &Session<'_>| create(session, model, dim, secret);
         let store = Store::create_or_open(folder, &create, &migrate)?;
         let gallery = Self::new(store, secret)?;
@@ -89,12 +92,10 @@ impl Gallery {
 
     fn new(store: Store, secret: Option<&Secret>) -> Result<Self, GalleryError> {
         let session = store.view()?;
-        let GalleryRow { uid, model, dim } = session.gallery()?;
-        let vault = unlock(&session, store.path(), uid, secret)?;
+        let row = session.gallery()?;
+        let vault = unlock(&session, store.path(), row.uid, secret)?;
         drop(session);
-        // A matrix that no number of forgets fits, to be filled at the first search.
-        let matrix = Matrix::new(dim, -1);
-        Ok(Self { store, vault, model, dim, actor: SOMEBODY.to_owned(), matrix })
+        Ok(Self { store, vault, row, actor: SOMEBODY.to_owned(), packed: Packed::default() })
     }
 
     /// Says who acts from now on, for the log: a program, a desk, a person on duty.
@@ -140,12 +141,12 @@ impl Gallery {
 
     /// The model that the gallery is bound to.
     pub fn model(&self) -> ModelDigest {
-        self.model
+        self.row.model
     }
 
     /// Number of components of the embeddings.
     pub fn dim(&self) -> usize {
-        self.dim
+        self.row.dim
     }
 
     /// The gallery's file.
@@ -174,8 +175,9 @@ impl Gallery {
     /// Fails if the store cannot be written.
     pub fn set_policy(&mut self, policy: Policy) -> Result<(), GalleryError> {
         let session = self.store.change()?;
-        session.set_policy(policy)?;
         self.record(&session, Action::Configured { setting: "policy".to_owned() })?;
+        session.set_policy(policy)?;
+        ledger::vouch(&session, &self.vault.chain())?;
         session.commit()
     }
 
@@ -190,7 +192,7 @@ impl Gallery {
 
     /// Keeps a text with the gallery, in place of the one it kept under this key.
     ///
-    /// It is not sealed, and the log names its key.
+    /// It is not sealed, but cannot be changed unnoticed, and the log names its key.
     ///
     /// # Errors
     ///
@@ -198,8 +200,9 @@ impl Gallery {
     pub fn set_setting(&mut self, key: &str, value: &str) -> Result<(), GalleryError> {
         let session = self.store.change()?;
         if session.setting(key)?.as_deref() != Some(value) {
-            session.set_setting(key, value)?;
             self.record(&session, Action::Configured { setting: key.to_owned() })?;
+            session.set_setting(key, value)?;
+            ledger::vouch(&session, &self.vault.chain())?;
         }
         session.commit()
     }
@@ -213,10 +216,10 @@ impl Gallery {
     /// Fails unless a template of this model and dimension can be compared with the enrolled ones.
     fn expect(&self, model: ModelDigest, dim: usize) -> Result<(), GalleryError> {
         let path = || self.store.path().to_owned();
-        if model != self.model {
-            Err(GalleryError::OtherModel { path: path(), gallery: self.model, given: model })
-        } else if dim != self.dim {
-            Err(GalleryError::OtherDim { path: path(), gallery: self.dim, given: dim })
+        if model != self.row.model {
+            Err(GalleryError::OtherModel { path: path(), gallery: self.row.model, given: model })
+        } else if dim != self.row.dim {
+            Err(GalleryError::OtherDim { path: path(), gallery: self.row.dim, given: dim })
         } else {
             Ok(())
         }
@@ -225,7 +228,7 @@ impl Gallery {
 
 impl fmt::Debug for Gallery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, model, dim) = (self.path(), self.model, self.dim);
+        let (path, GalleryRow { model, dim, .. }) = (self.path(), self.row);
         write!(f, "Gallery({} of {model:?}, {dim} components)", path.display())
     }
 }
@@ -247,10 +250,10 @@ fn create(
         return Err(session.failed(std::io::Error::other("no memory to derive the key")));
     }
     let chain = vault.chain();
-    let genesis = chain.genesis();
     let seal = vault.check().map(|&check| SealRow { derivation, check });
     let row = GalleryRow { uid, model, dim };
-    session.create(row, seal.as_ref(), (&genesis, &chain.end(&genesis, 0)))?;
+    session.create(row, seal.as_ref(), &chain.genesis())?;
+    ledger::vouch(session, &chain)?;
     let event = Event { at: unix_seconds(), actor: SOMEBODY.to_owned(), action: Action::Created };
     ledger::append(session, &chain, &event).map(drop)
 }

@@ -173,16 +173,25 @@ fn a_row_that_cannot_be_read_is_an_error_not_a_template_less() {
 }
 
 #[test]
-fn only_what_is_new_is_read_again() {
+fn only_what_is_new_or_near_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut gallery = open(folder.path());
-    gallery.enroll("Ann", &[sample(1)]).unwrap();
+    let opposite = sample(100).template.embedding.as_slice().iter().map(|it| -it).collect();
+    let mut far = sample(0);
+    far.template.embedding = Embedding::new(opposite).unwrap();
+    gallery.enroll("Far", &[far]).unwrap();
+    gallery.enroll("Crowd", &(1..60).map(sample).collect::<Vec<_>>()).unwrap();
     gallery.nearest(&sample(1).template, 1).unwrap();
-    // Unread, the damage to the old row does not matter.
-    gallery.store.tamper("UPDATE slot SET content = x'00'");
-    gallery.enroll("Bob", &[sample(2)]).unwrap();
-    assert_eq!(gallery.nearest(&sample(2).template, 2).unwrap()[0].identity, "Bob");
-    // What was forgotten takes everything to be read anew.
-    gallery.store.tamper("UPDATE gallery SET n_forgets = n_forgets + 1");
-    gallery.nearest(&sample(2).template, 2).unwrap_err();
+    // Unread, the damage to a template that is neither new nor near does not matter.
+    gallery.store.tamper("UPDATE slot SET content = x'00' WHERE id = 2");
+    gallery.enroll("Near", &[sample(100)]).unwrap();
+    let nearest = |gallery: &mut Gallery| gallery.nearest(&sample(100).template, 1);
+    assert_eq!(nearest(&mut gallery).unwrap()[0].identity, "Near");
+    let mut gallery = open(folder.path());
+    assert_eq!(nearest(&mut gallery).unwrap()[0].identity, "Near", "from the file");
+    // A log that does not go on from where the matrix is takes everything to be read anew.
+    gallery.store.tamper("UPDATE event SET record = record || ' ' WHERE position = 6");
+    gallery.enroll("Next", &[sample(101)]).unwrap();
+    let error = nearest(&mut open(folder.path())).unwrap_err();
+    assert!(matches!(error, GalleryError::Damaged { .. }), "{error}");
 }

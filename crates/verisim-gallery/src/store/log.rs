@@ -1,5 +1,7 @@
 //! The rows of the log, and where it ends.
 
+use rusqlite::OptionalExtension;
+
 use super::{Session, first};
 use crate::GalleryError;
 use crate::audit::Hash;
@@ -21,6 +23,12 @@ impl Session<'_> {
         })
     }
 
+    /// Vouches anew for where the log ends.
+    pub(crate) fn set_end(&self, end: &Hash) -> Result<(), GalleryError> {
+        let update = "UPDATE gallery SET end_of_log = ?1 WHERE id = 1";
+        self.run(|sql| sql.execute(update, [end]).map(drop))
+    }
+
     /// Adds a record, after which the log ends as `end` says.
     pub(crate) fn push_record(&self, record: &str, end: &LogEnd) -> Result<(), GalleryError> {
         self.run(|sql| {
@@ -32,15 +40,24 @@ impl Session<'_> {
         })
     }
 
-    /// Calls `each` with every record: position, line, hash; it stops at the first error.
-    pub(crate) fn records(
+    /// The hash of the record at a position, if there is one.
+    pub(crate) fn hash_at(&self, position: i64) -> Result<Option<Hash>, GalleryError> {
+        let select = "SELECT hash FROM event WHERE position = ?1 AND length(hash) = 32";
+        self.run(|sql| first(sql, select, [position]).optional())
+    }
+
+    /// Calls `each` with every record above `position`: position, line, hash; it stops at the first
+    /// error.
+    pub(crate) fn records_after(
         &self,
+        position: i64,
         mut each: impl FnMut(i64, &str, &[u8]) -> Result<(), GalleryError>,
     ) -> Result<(), GalleryError> {
         self.run(|sql| {
-            let select = "SELECT position, record, hash FROM event ORDER BY position";
+            let select = "SELECT position, record, hash FROM event
+                WHERE position > ?1 ORDER BY position";
             let mut select = sql.prepare_cached(select)?;
-            let mut rows = select.query([])?;
+            let mut rows = select.query([position])?;
             while let Some(row) = rows.next()? {
                 let record = row.get_ref(1)?.as_str()?;
                 if let Err(error) = each(row.get(0)?, record, row.get_ref(2)?.as_blob()?) {

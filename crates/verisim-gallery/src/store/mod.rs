@@ -89,6 +89,15 @@ impl Store {
         self.begin(TransactionBehavior::Immediate)
     }
 
+    /// Begins a change if no other is in progress.
+    pub(crate) fn change_at_once(&self) -> Result<Session<'_>, GalleryError> {
+        file::expect(&self.path)?;
+        self.run(|connection| connection.busy_timeout(Duration::ZERO))?;
+        let session = self.begin(TransactionBehavior::Immediate);
+        self.run(|connection| connection.busy_timeout(BUSY_TIMEOUT))?;
+        session
+    }
+
     /// Empties the log of writes, where templates outlive their rows, unless it is busy for longer
     /// than `patience`.
     pub(crate) fn truncate_log(&self, patience: Duration) -> Result<(), GalleryError> {

@@ -12,6 +12,7 @@ pub(crate) struct IdentityRow {
     pub(crate) uid: RandomId,
     pub(crate) details: Vec<u8>,
     pub(crate) key: Option<Vec<u8>>,
+    pub(crate) external_tag: Option<[u8; 32]>,
     pub(crate) enrolled_at: i64,
 }
 
@@ -20,6 +21,7 @@ pub(crate) struct TemplateRow {
     pub(crate) id: i64,
     pub(crate) uid: RandomId,
     pub(crate) identity: i64,
+    pub(crate) source_tag: [u8; 32],
     pub(crate) quality: Option<u8>,
     pub(crate) enrolled_at: i64,
     pub(crate) sealed: Vec<u8>,
@@ -47,10 +49,12 @@ pub(crate) struct NewTemplate<'a> {
 }
 
 // Outer joins, so that a row that is missing is an error and not a row less.
-const IDENTITIES: &str = "SELECT identity.id, uid, details.content, person_key.content, enrolled_at
+const IDENTITIES: &str = "SELECT identity.id, uid, details.content, person_key.content,
+        external_tag, enrolled_at
     FROM identity LEFT JOIN slot AS details ON details.id = identity.details
         LEFT JOIN slot AS person_key ON person_key.id = identity.person_key";
-const TEMPLATES: &str = "SELECT template.id, uid, identity, quality, enrolled_at, content
+const TEMPLATES: &str = "SELECT template.id, uid, identity, source_tag, quality, enrolled_at,
+        content
     FROM template LEFT JOIN slot ON slot.id = template.slot";
 
 impl Session<'_> {
@@ -60,6 +64,12 @@ impl Session<'_> {
 
     pub(crate) fn n_templates(&self) -> Result<usize, GalleryError> {
         self.count("SELECT count(*) FROM template")
+    }
+
+    /// Number of templates above row `newest`.
+    pub(crate) fn n_templates_after(&self, newest: i64) -> Result<usize, GalleryError> {
+        let select = "SELECT count(*) FROM template WHERE id > ?1";
+        self.run(|sql| first(sql, select, [newest]).map(|n: i64| n as usize))
     }
 
     /// Number of templates of an identity.
@@ -113,6 +123,24 @@ impl Session<'_> {
     pub(crate) fn is_enrolled(&self, uid: RandomId) -> Result<bool, GalleryError> {
         let select = "SELECT 1 FROM identity WHERE uid = ?1";
         self.run(|sql| sql.prepare_cached(select)?.exists([uid.as_bytes()]))
+    }
+
+    /// The rows of the templates of an identity, in order.
+    pub(crate) fn template_ids(&self, identity: i64) -> Result<Vec<i64>, GalleryError> {
+        self.run(|sql| {
+            let select = "SELECT id FROM template WHERE identity = ?1 ORDER BY id";
+            sql.prepare_cached(select)?.query_map([identity], |row| row.get(0))?.collect()
+        })
+    }
+
+    /// The template of a row, if there is one.
+    pub(crate) fn template(&self, id: i64) -> Result<Option<TemplateRow>, GalleryError> {
+        let mut found = None;
+        self.each_template("template.id = ?1", id, |row| {
+            found = Some(row);
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Calls `each` with every template above row `newest`, in order; it stops at the first error.
@@ -229,7 +257,8 @@ impl Session<'_> {
 fn identity_row(row: &Row<'_>) -> rusqlite::Result<IdentityRow> {
     let uid = RandomId::new(row.get(1)?);
     let (details, key) = (row.get(2)?, row.get(3)?);
-    Ok(IdentityRow { id: row.get(0)?, uid, details, key, enrolled_at: row.get(4)? })
+    let (external_tag, enrolled_at) = (row.get(4)?, row.get(5)?);
+    Ok(IdentityRow { id: row.get(0)?, uid, details, key, external_tag, enrolled_at })
 }
 
 fn template_row(row: &Row<'_>) -> rusqlite::Result<TemplateRow> {
@@ -237,8 +266,9 @@ fn template_row(row: &Row<'_>) -> rusqlite::Result<TemplateRow> {
         id: row.get(0)?,
         uid: RandomId::new(row.get(1)?),
         identity: row.get(2)?,
-        quality: row.get(3)?,
-        enrolled_at: row.get(4)?,
-        sealed: row.get(5)?,
+        source_tag: row.get(3)?,
+        quality: row.get(4)?,
+        enrolled_at: row.get(5)?,
+        sealed: row.get(6)?,
     })
 }

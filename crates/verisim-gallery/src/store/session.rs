@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 use verisim_core::ModelDigest;
+use verisim_core::knn::MAX_DIM;
 
 use super::{Session, explain, first};
 use crate::id::RandomId;
@@ -31,12 +32,12 @@ impl Session<'_> {
         self.sql.commit().map_err(|error| explain(self.path, error))
     }
 
-    /// Makes the tables and the row of the gallery, with an empty log that ends in `end`.
+    /// Makes the tables and the row of the gallery, with an empty log whose end is vouched for next.
     pub(crate) fn create(
         &self,
         gallery: GalleryRow,
         seal: Option<&SealRow>,
-        (head, end): (&[u8; 32], &[u8; 32]),
+        head: &[u8; 32],
     ) -> Result<(), GalleryError> {
         self.run(|sql| {
             sql.execute_batch(TABLES)?;
@@ -45,7 +46,7 @@ impl Session<'_> {
                     near_duplicates, record_searches, n_events, head, end_of_log)
                 VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, 0, 0, ?4, ?5)";
             let dim = dim.cast_signed();
-            sql.execute(insert, (uid.as_bytes(), model.as_bytes(), dim, head, end))?;
+            sql.execute(insert, (uid.as_bytes(), model.as_bytes(), dim, head, [0; 32]))?;
             if let Some(SealRow { derivation, check }) = seal {
                 let insert = "INSERT INTO seal VALUES (1, ?1, ?2, ?3, ?4, ?5)";
                 let it = derivation.as_ref();
@@ -74,7 +75,7 @@ impl Session<'_> {
         })?;
         let uid = <[u8; 16]>::try_from(uid.as_slice());
         match (uid, <[u8; 32]>::try_from(digest.as_slice()), usize::try_from(dim)) {
-            (Ok(uid), Ok(digest), Ok(dim)) if dim > 0 => {
+            (Ok(uid), Ok(digest), Ok(dim)) if (1..=MAX_DIM).contains(&dim) => {
                 Ok(GalleryRow { uid: RandomId::new(uid), model: ModelDigest::new(digest), dim })
             }
             _ => Err(self.damaged(Damage::Binding { n_bytes: digest.len(), dim })),
@@ -132,9 +133,28 @@ impl Session<'_> {
         self.run(|sql| sql.execute(update, values).map(drop))
     }
 
-    /// How often somebody was forgotten: until it changes, templates are only added.
-    pub(crate) fn n_forgets(&self) -> Result<i64, GalleryError> {
-        self.run(|sql| first(sql, "SELECT n_forgets FROM gallery WHERE id = 1", []))
+    /// What lies open in the gallery's row and among its settings, as bytes that nothing else gives.
+    pub(crate) fn open_columns(&self) -> Result<Vec<u8>, GalleryError> {
+        type Row = (Vec<u8>, i64, i64, i64, i64, i64);
+        self.run(|sql| {
+            let select = "SELECT model, dim, rule, max_templates, near_duplicates, record_searches
+                FROM gallery WHERE id = 1";
+            let (mut bytes, dim, rule, max_templates, near_duplicates, record_searches): Row =
+                sql.prepare_cached(select)?.query_row([], |row| row.try_into())?;
+            for number in [dim, rule, max_templates, near_duplicates, record_searches] {
+                bytes.extend(number.to_le_bytes());
+            }
+            let mut select = sql.prepare_cached("SELECT key, value FROM setting ORDER BY key")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                for column in 0..2 {
+                    let text = row.get_ref(column)?.as_str()?;
+                    bytes.extend((text.len() as u64).to_le_bytes());
+                    bytes.extend(text.as_bytes());
+                }
+            }
+            Ok(bytes)
+        })
     }
 
     pub(crate) fn setting(&self, key: &str) -> Result<Option<String>, GalleryError> {

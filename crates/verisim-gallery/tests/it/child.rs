@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use verisim_gallery::{Gallery, GalleryError, Policy, Secret};
+use verisim_gallery::{Gallery, GalleryError, MatrixState, Policy, Secret};
 
 use crate::synthetic::{DIM, Random, model, sample, samples};
 
@@ -49,7 +49,7 @@ pub(crate) fn command_under(program: &[&str], folder: &Path, round: u64) -> Comm
 fn change_until_failure(folder: &Path, round: u64) -> Result<(), GalleryError> {
     let mut gallery = Gallery::create_or_open(folder, model(), DIM, secret_of(folder).as_ref())?;
     let mut random = Random(round);
-    let mut enrolled = Vec::new();
+    let mut enrolled: Vec<String> = Vec::new();
     for idx in 0.. {
         match random.below(12) {
             0 => {
@@ -67,10 +67,19 @@ fn change_until_failure(folder: &Path, round: u64) -> Result<(), GalleryError> {
                 gallery.backup(&copy)?;
                 say("done");
             }
+            // Reads the packed templates, or makes their file.
+            2..=4 => {
+                say("= search");
+                let name = enrolled.last().map_or("nobody", String::as_str);
+                let found = gallery.identify(&sample(name, 0).template, 0.9999, 2)?;
+                let names: Vec<&str> = found.iter().map(|it| it.identity.as_str()).collect();
+                assert_eq!(names, enrolled.last().map(String::as_str).as_slice());
+                say("done");
+            }
             _ => {}
         }
         if enrolled.len() > 2 && random.below(3) == 0 {
-            let identity: String = enrolled.swap_remove(random.below(enrolled.len()));
+            let identity = enrolled.swap_remove(random.below(enrolled.len()));
             say(&format!("- {identity}"));
             // Where files may not grow, it is wiped only when the gallery is opened again.
             let _ = gallery.forget(&identity)?;
@@ -131,7 +140,7 @@ impl Ledger {
                 ["-", identity] => {
                     self.in_flight = Some(('-', identity.to_owned(), self.enrolled[identity]));
                 }
-                ["=", "compact"] => self.in_flight = Some(('=', String::new(), 0)),
+                ["=", "compact" | "search"] => self.in_flight = Some(('=', String::new(), 0)),
                 ["=", copy] => self.in_flight = Some(('=', copy.to_owned(), 0)),
                 ["done"] => {
                     let change = self.in_flight.take().unwrap();
@@ -205,5 +214,14 @@ impl Ledger {
                 assert_eq!(&candidates[0].identity, identity);
             }
         }
+        for (identity, &n) in &self.forgotten {
+            for sample in samples(identity, n) {
+                let ghosts = gallery.identify(&sample.template, 0.9999, 2).unwrap();
+                assert_eq!(ghosts, [], "{identity}");
+            }
+        }
+        gallery.nearest(&sample("anybody", 0).template, 1).unwrap();
+        assert_eq!(gallery.stats().unwrap().matrix, MatrixState::Fresh);
+        gallery.check().unwrap();
     }
 }

@@ -8,8 +8,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use verisim_gallery::Sample;
+
 use crate::child::{self, Ledger};
-use crate::synthetic::{Random, open, samples, traces};
+use crate::synthetic::{Random, code_traces, open, samples, traces};
 
 const SIGKILL: i32 = 9;
 
@@ -40,7 +42,9 @@ fn remove_copies(folder: &Path) {
 /// Fails if a template of a forgotten identity has left a trace in the folder.
 fn expect_no_traces(ledger: &Ledger, folder: &Path) {
     let forgotten = ledger.forgotten.iter().flat_map(|(identity, &n)| samples(identity, n));
-    assert_eq!(traces(folder, &forgotten.collect::<Vec<_>>()), [""; 0]);
+    let forgotten: Vec<Sample> = forgotten.collect();
+    assert_eq!(traces(folder, &forgotten), [""; 0]);
+    assert_eq!(code_traces(folder, &forgotten), [""; 0]);
 }
 
 #[test]

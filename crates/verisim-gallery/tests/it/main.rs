@@ -10,7 +10,9 @@ mod forgetting;
 #[cfg(unix)]
 mod killing;
 mod migration;
+mod packed;
 mod refusals;
 mod sealing;
 mod sharing;
 mod synthetic;
+mod tampering;

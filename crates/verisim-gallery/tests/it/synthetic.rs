@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
+use verisim_core::knn::quantize;
 use verisim_core::{Embedding, ModelDigest, Template};
 use verisim_gallery::{Enrollment, Gallery, Sample, SourceDigest};
 
@@ -72,6 +73,17 @@ pub(crate) fn traces(folder: &Path, samples: &[Sample]) -> Vec<String> {
         .map(|[a, b]| [a.to_le_bytes(), b.to_le_bytes()].concat().try_into().unwrap())
         .collect();
     traces_of(folder, |window| chunks.contains(window))
+}
+
+/// The files of the folder that hold 8 consecutive codes, or more, of one of the templates.
+pub(crate) fn code_traces(folder: &Path, samples: &[Sample]) -> Vec<String> {
+    let mut windows: HashSet<[u8; 8]> = HashSet::new();
+    for sample in samples {
+        let mut codes = [0; DIM];
+        quantize(sample.template.embedding.as_slice(), &mut codes);
+        windows.extend(codes.map(i8::cast_unsigned).array_windows());
+    }
+    traces_of(folder, |window| windows.contains(window))
 }
 
 /// The files of the folder in which some 8 consecutive bytes satisfy `is_trace`.

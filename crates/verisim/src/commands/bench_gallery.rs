@@ -4,6 +4,7 @@ mod crowd;
 mod growth;
 mod measured;
 mod rows_file;
+mod stored;
 
 use std::path::PathBuf;
 
@@ -18,7 +19,7 @@ use crate::report::number::count;
 /// How many templates, and how they are kept.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  verisim bench gallery --n 1M\n  verisim bench gallery --growth 10k,100k,1M --out growth.svg"
+    after_help = "Example:\n  verisim bench gallery --n 1M\n  verisim bench gallery --n 1M --stored\n  verisim bench gallery --growth 10k,100k,1M --out growth.svg"
 )]
 pub(crate) struct GalleryBench {
     /// Templates of made-up identities, such as 50000, 100k or 1M
@@ -52,6 +53,18 @@ pub(crate) struct GalleryBench {
     /// Draw the time over the size (SVG)
     #[arg(long, value_name = "FILE", requires = "growth")]
     out: Option<PathBuf>,
+
+    /// Fill a gallery in a folder, open it in another process, search and change it
+    #[arg(long, conflicts_with_all = ["growth", "vectors"])]
+    stored: bool,
+
+    /// With --stored, a gallery that is sealed
+    #[arg(long)]
+    sealed: bool,
+
+    /// Measure as the other process of --stored
+    #[arg(long, hide = true, value_name = "DIR")]
+    opened: Option<PathBuf>,
 
     /// Print JSON
     #[arg(long)]
@@ -144,6 +157,12 @@ pub(crate) fn bench_gallery(args: &GalleryBench, printer: &Printer) -> anyhow::R
     }
     if !args.growth.is_empty() {
         return growth::bench_growth(args, printer);
+    }
+    if let Some(folder) = &args.opened {
+        return stored::measure_opened(args, folder, printer);
+    }
+    if args.stored {
+        return stored::bench_stored(args, printer);
     }
     let dto = measured::measure(args, printer)?;
     if args.json {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use verisim_gallery::{Gallery, NearDuplicates, Policy, ScoreRule};
+use verisim_gallery::{Gallery, MatrixState, NearDuplicates, Policy, ScoreRule};
 
 use super::Outcome;
 use crate::access::{AccessArgs, write_new_key};
@@ -138,6 +138,9 @@ struct StatsDto {
     log_records: usize,
     bytes: u64,
     free_bytes: u64,
+    /// Of the file of packed templates; 0 if there is none.
+    matrix_bytes: u64,
+    matrix: &'static str,
     sealed: bool,
     score: Score,
     max_templates: u32,
@@ -163,6 +166,11 @@ pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Re
             printer.data(format_args!(
                 "whole: {people} people with {templates} templates of model {model}"
             ))?;
+            if gallery.stats()?.matrix == MatrixState::Worthless {
+                printer.note(
+                    "the packed templates are damaged or old: the next search makes them anew",
+                );
+            }
         }
         GalleryCommand::Stats { place, json } => stats(&place.open()?, *json, printer)?,
         GalleryCommand::Policy(args) => {
@@ -225,6 +233,13 @@ fn stats(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()>
         log_records: stats.n_records,
         bytes: stats.n_bytes,
         free_bytes: stats.n_free_bytes,
+        matrix_bytes: stats.n_matrix_bytes,
+        matrix: match stats.matrix {
+            MatrixState::Missing => "missing",
+            MatrixState::Fresh => "fresh",
+            MatrixState::Behind => "behind",
+            MatrixState::Worthless => "worthless",
+        },
         sealed: stats.is_sealed,
         score: match rule {
             ScoreRule::Best => Score::Best,
