@@ -1,7 +1,8 @@
-//! From format 1 to the present one: all templates, anew; it does not know the engine.
+//! From earlier formats to the present one; it does not know the engine.
 //!
-//! The dates of templates are those of their identities, which is what format 1 kept. The gallery
-//! stays plain. All is one change: killed at any moment, the gallery is of one format or the other.
+//! Of format 1 all templates are written anew. Their dates are those of their identities, which is what
+//! it kept, and the gallery stays plain. Format 2 lacks nothing but a table, which is empty at first.
+//! All is one change: killed at any moment, the gallery is of one format or the other.
 
 use verisim_core::Template;
 
@@ -16,8 +17,12 @@ use crate::{GalleryError, Sample, SourceDigest, blob, people};
 /// Who is said to have enrolled what format 1 held.
 const ACTOR: &str = "migration";
 
-/// Brings a gallery of format 1 to the present format.
-pub(crate) fn migrate(session: &Session<'_>, now: i64) -> Result<(), GalleryError> {
+/// Brings a gallery of an earlier format to the present one.
+pub(crate) fn migrate(session: &Session<'_>, format: i32, now: i64) -> Result<(), GalleryError> {
+    if format == FORMAT_1 { from_format_1(session, now) } else { session.add_table_of_changes() }
+}
+
+fn from_format_1(session: &Session<'_>, now: i64) -> Result<(), GalleryError> {
     let (model, dim) = session.set_format_1_aside()?;
     let uid = RandomId::draw().map_err(|error| session.failed(error))?;
     let vault = Vault::plain(uid);

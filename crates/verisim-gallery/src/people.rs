@@ -96,20 +96,32 @@ pub(crate) fn add(
     details: &Details,
     now: i64,
 ) -> Result<Person, GalleryError> {
+    let uid = RandomId::draw().map_err(|error| session.failed(error))?;
+    add_again(session, vault, uid, details, now)
+}
+
+/// Adds an identity, under a new key, that bore this random id before.
+pub(crate) fn add_again(
+    session: &Session<'_>,
+    vault: &Vault,
+    uid: RandomId,
+    details: &Details,
+    enrolled_at: i64,
+) -> Result<Person, GalleryError> {
     let make = || -> io::Result<_> {
-        let (uid, key) = (RandomId::draw()?, vault.draw_key()?);
+        let key = vault.draw_key()?;
         let wrapped = vault.wrap(uid, &key)?;
         let sealed = vault.seal(&key, Place::Details(uid), &record_of(details)?)?;
-        Ok((uid, key, wrapped, sealed))
+        Ok((key, wrapped, sealed))
     };
-    let (uid, key, wrapped, sealed) = make().map_err(|error| session.failed(error))?;
+    let (key, wrapped, sealed) = make().map_err(|error| session.failed(error))?;
     let id = session.add_identity(&NewIdentity {
         uid,
         name_tag: name_tag(vault, &details.name),
         external_tag: details.external_id.as_deref().map(|it| external_tag(vault, it)),
         details: &sealed,
         key: wrapped.as_deref(),
-        enrolled_at: now,
+        enrolled_at,
     })?;
     Ok(Person { id, uid, key })
 }
@@ -155,6 +167,45 @@ pub(crate) fn add_sample(
         quality: sample.quality,
         enrolled_at: now,
     })
+}
+
+/// Seals a template of one identity for another, to which it belongs from then on.
+///
+/// `tag` is that of its source; if the other has a template of the same, a tag of its own stands for it.
+pub(crate) fn hand_over(
+    session: &Session<'_>,
+    vault: &Vault,
+    (giver, taker): (&Person, &Person),
+    row: &TemplateRow,
+    tag: [u8; 32],
+) -> Result<(), GalleryError> {
+    let damaged = |_| session.damaged(Damage::Template { template: row.id });
+    let template = Place::Template(giver.uid, row.uid);
+    let template = vault.open(&giver.key, template, &row.sealed).map_err(damaged)?;
+    let thumbnail = session.thumbnail(row.id)?;
+    let place = Place::Thumbnail(giver.uid, row.uid);
+    let thumbnail = thumbnail.map(|it| vault.open(&giver.key, place, &it)).transpose();
+    let thumbnail = thumbnail.map_err(damaged)?;
+    let seal = || -> io::Result<_> {
+        let sealed = vault.seal(&taker.key, Place::Template(taker.uid, row.uid), &template)?;
+        let place = Place::Thumbnail(taker.uid, row.uid);
+        let thumbnail = thumbnail.map(|it| vault.seal(&taker.key, place, &it));
+        Ok((sealed, thumbnail.transpose()?))
+    };
+    let (sealed, thumbnail) = seal().map_err(|error| session.failed(error))?;
+    let is_there = session.has_source(taker.id, &tag)?;
+    let source_tag =
+        if is_there { vault.tag("another of a source", row.uid.as_bytes()) } else { tag };
+    let new = NewTemplate {
+        uid: row.uid,
+        identity: taker.id,
+        source_tag,
+        sealed: &sealed,
+        thumbnail: thumbnail.as_deref(),
+        quality: row.quality,
+        enrolled_at: row.enrolled_at,
+    };
+    session.replace_template(row.id, &new)
 }
 
 fn record_of(details: &Details) -> io::Result<Vec<u8>> {

@@ -57,8 +57,12 @@ pub(crate) fn read(
 pub(crate) fn check(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
     let mut recorded: BTreeSet<RandomId> = BTreeSet::new();
     let end = read(session, chain, |_, _, event| match event.action {
-        Action::Enrolled { person, .. } => drop(recorded.insert(person)),
-        Action::Forgotten { person, .. } => drop(recorded.remove(&person)),
+        Action::Enrolled { person, .. } | Action::Split { person, .. } => {
+            recorded.insert(person);
+        }
+        Action::Forgotten { person: gone, .. } | Action::Merged { other: gone, .. } => {
+            recorded.remove(&gone);
+        }
         _ => {}
     })?;
     let enrolled: BTreeSet<RandomId> =

@@ -59,6 +59,7 @@ impl Gallery {
             people::open_template(&session, &self.vault, person, &row, self.dim)?;
             people::open_thumbnail(&session, &self.vault, person, &row).map(drop)
         })?;
+        self.open_changes(&session)?;
         ledger::check(&session, &self.vault.chain()).map(drop)
     }
 

@@ -1,11 +1,14 @@
 //! The gallery: who is enrolled, under which rules; it does not know how rows are kept.
 
 mod enroll;
+mod examine;
 mod forget;
 mod list;
 mod log;
 mod maintain;
+mod rearrange;
 mod search;
+mod undo;
 
 use std::fmt;
 use std::path::Path;
@@ -25,6 +28,8 @@ pub use enroll::{Enrolled, Enrollment};
 pub use forget::Forgotten;
 pub use list::{IdentitySummary, TemplateSummary};
 pub use maintain::Stats;
+pub use rearrange::Removed;
+pub use undo::{UndoableChange, Undone};
 
 /// Who is said to have acted, until [`Gallery::set_actor`] says otherwise.
 const SOMEBODY: &str = "unnamed";
@@ -255,8 +260,8 @@ fn create(
     ledger::append(session, &chain, &event).map(drop)
 }
 
-fn migrate(session: &Session<'_>) -> Result<(), GalleryError> {
-    migration::migrate(session, unix_seconds())
+fn migrate(session: &Session<'_>, format: i32) -> Result<(), GalleryError> {
+    migration::migrate(session, format, unix_seconds())
 }
 
 /// The vault of a gallery, if the secret is the one that it needs.

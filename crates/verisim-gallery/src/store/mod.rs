@@ -2,6 +2,7 @@
 //!
 //! Every change is one transaction in the write-ahead log, on disk when its commit returns.
 
+mod changes;
 mod copy;
 mod format_1;
 mod log;
@@ -17,8 +18,9 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Params, Transaction, TransactionBehavior};
 
 use crate::patience::{BUSY_TIMEOUT, patiently};
-use crate::schema::{APPLICATION_ID, CONNECTION, FORMAT, FORMAT_1, PAGE_SIZE};
+use crate::schema::{APPLICATION_ID, CONNECTION, FORMAT, PAGE_SIZE};
 use crate::{Damage, GalleryError, file};
+pub(crate) use changes::{ChangeRow, NewChange};
 pub(crate) use log::LogEnd;
 pub(crate) use people::{IdentityRow, NewIdentity, NewTemplate, TemplateRow};
 pub(crate) use session::{GalleryRow, SealRow};
@@ -40,18 +42,21 @@ pub(crate) struct Session<'a> {
 enum Found {
     Nothing,
     Gallery,
-    Format1,
+    /// A gallery of an earlier format.
+    Earlier(i32),
 }
 
-/// Fills a change: makes a gallery of an empty file, or brings one to the present format.
+/// Fills a change: makes a gallery of an empty file.
 pub(crate) type Fill<'a> = &'a dyn Fn(&Session<'_>) -> Result<(), GalleryError>;
+/// Brings a gallery of an earlier format to the present one, within a change.
+pub(crate) type Migrate<'a> = &'a dyn Fn(&Session<'_>, i32) -> Result<(), GalleryError>;
 
 impl Store {
     /// Opens the gallery file of `folder`, and has one made by `create` if there is none.
     pub(crate) fn create_or_open(
         folder: &Path,
         create: Fill<'_>,
-        migrate: Fill<'_>,
+        migrate: Migrate<'_>,
     ) -> Result<Self, GalleryError> {
         let path = file::path(folder)?;
         file::create_if_missing(&path)?;
@@ -64,7 +69,7 @@ impl Store {
     }
 
     /// Opens the gallery file of `folder`.
-    pub(crate) fn open(folder: &Path, migrate: Fill<'_>) -> Result<Self, GalleryError> {
+    pub(crate) fn open(folder: &Path, migrate: Migrate<'_>) -> Result<Self, GalleryError> {
         let store = Self::connect(file::path(folder)?)?;
         if store.found()? == Found::Nothing {
             // Its making was interrupted before the first commit.
@@ -138,7 +143,7 @@ impl Store {
             self.run(|connection| connection.query_row(sql, [], |row| row.try_into()))?;
         match found {
             (APPLICATION_ID, FORMAT, _) => Ok(Found::Gallery),
-            (APPLICATION_ID, FORMAT_1, _) => Ok(Found::Format1),
+            (APPLICATION_ID, found @ 1..FORMAT, _) => Ok(Found::Earlier(found)),
             (APPLICATION_ID, found, _) if found > FORMAT => {
                 Err(GalleryError::TooNew { path, found, supported: FORMAT })
             }
@@ -162,13 +167,13 @@ impl Store {
     }
 
     /// Readies a file that is a gallery for use.
-    fn ready(self, migrate: Fill<'_>) -> Result<Self, GalleryError> {
+    fn ready(self, migrate: Migrate<'_>) -> Result<Self, GalleryError> {
         // Of several that do this at once, the engine turns some down without waiting.
         patiently(BUSY_TIMEOUT, || {
             self.run(|connection| connection.pragma_update(None, "journal_mode", "WAL"))
         })?;
-        if self.found()? == Found::Format1 {
-            self.fill(Found::Format1, migrate)?;
+        if let found @ Found::Earlier(format) = self.found()? {
+            self.fill(found, &|session| migrate(session, format))?;
         }
         // A process that was killed may have left forgotten templates in the log. Others that use
         // the gallery now, or a full disk, are no reason not to open it.

@@ -6,7 +6,7 @@ use verisim_core::ModelDigest;
 use super::{Session, explain, first};
 use crate::id::RandomId;
 use crate::policy::{NearDuplicates, Policy, ScoreRule};
-use crate::schema::{APPLICATION_ID, FORMAT, TABLES, contradictions};
+use crate::schema::{APPLICATION_ID, CHANGES, FORMAT, TABLES, contradictions};
 use crate::vault::Derivation;
 use crate::{Damage, GalleryError};
 
@@ -40,6 +40,7 @@ impl Session<'_> {
     ) -> Result<(), GalleryError> {
         self.run(|sql| {
             sql.execute_batch(TABLES)?;
+            sql.execute_batch(CHANGES)?;
             let GalleryRow { uid, model, dim } = gallery;
             let insert = "INSERT INTO gallery (id, uid, model, dim, n_forgets, rule, max_templates,
                     near_duplicates, record_searches, n_events, head, end_of_log)
@@ -56,6 +57,11 @@ impl Session<'_> {
             Ok(())
         })?;
         self.set_policy(Policy::default())
+    }
+
+    /// Makes the table that format 2 lacks.
+    pub(crate) fn add_table_of_changes(&self) -> Result<(), GalleryError> {
+        self.run(|sql| sql.execute_batch(CHANGES))
     }
 
     /// Marks the file as a gallery of the present format.
@@ -132,7 +138,8 @@ impl Session<'_> {
         self.run(|sql| sql.execute(update, values).map(drop))
     }
 
-    /// How often somebody was forgotten: until it changes, templates are only added.
+    /// How often templates were taken from somebody, by forgetting or otherwise: until it changes,
+    /// templates are only added.
     pub(crate) fn n_forgets(&self) -> Result<i64, GalleryError> {
         self.run(|sql| first(sql, "SELECT n_forgets FROM gallery WHERE id = 1", []))
     }

@@ -53,6 +53,8 @@ pub(crate) enum Place {
     Template(RandomId, RandomId),
     /// The thumbnail of such a template.
     Thumbnail(RandomId, RandomId),
+    /// What undoing a change needs, which the person keeps.
+    Change(RandomId, RandomId),
 }
 
 /// Bytes that do not open: they were changed, or belong elsewhere.
@@ -145,18 +147,19 @@ impl Vault {
 
     /// The associated data of a place, of one length for all.
     fn bind(&self, place: Place) -> [u8; 49] {
-        let (kind, person, template) = match place {
+        let (kind, person, other) = match place {
             Place::Key(person) => (b'k', person, None),
             Place::Details(person) => (b'd', person, None),
             Place::Template(person, template) => (b't', person, Some(template)),
             Place::Thumbnail(person, template) => (b'p', person, Some(template)),
+            Place::Change(person, change) => (b'c', person, Some(change)),
         };
         let mut bound = [0; 49];
         bound[0] = kind;
         bound[1..17].copy_from_slice(self.gallery.as_bytes());
         bound[17..33].copy_from_slice(person.as_bytes());
-        if let Some(template) = template {
-            bound[33..].copy_from_slice(template.as_bytes());
+        if let Some(other) = other {
+            bound[33..].copy_from_slice(other.as_bytes());
         }
         bound
     }
@@ -237,6 +240,7 @@ mod tests {
                 Place::Template(BOB, ANN),
                 Place::Template(ANN, ANN),
                 Place::Thumbnail(ANN, BOB),
+                Place::Change(ANN, BOB),
                 Place::Details(ANN),
             ] {
                 assert_eq!(vault.open(&key, other, &sealed), Err(Broken));

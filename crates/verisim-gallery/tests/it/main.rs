@@ -10,6 +10,7 @@ mod forgetting;
 #[cfg(unix)]
 mod killing;
 mod migration;
+mod rearranging;
 mod refusals;
 mod sealing;
 mod sharing;

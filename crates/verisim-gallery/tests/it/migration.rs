@@ -122,3 +122,25 @@ fn what_cannot_be_migrated_stays_as_it_was() {
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 }
+
+#[test]
+fn a_gallery_of_format_2_is_brought_to_the_present_one_with_or_without_a_key() {
+    for secret in [None, Some(Secret::from_key([1; 32]))] {
+        let folder = tempfile::tempdir().unwrap();
+        let open =
+            || Gallery::create_or_open(folder.path(), model(), DIM, secret.as_ref()).unwrap();
+        for name in ["Ann", "Bob"] {
+            open().enroll(name, &samples(name, 2)).unwrap();
+        }
+        // What format 3 added is a table.
+        let connection = Connection::open(folder.path().join("gallery.sqlite")).unwrap();
+        connection.execute_batch("DROP TABLE change; PRAGMA user_version = 2").unwrap();
+        drop(connection);
+        let mut gallery = open();
+        gallery.check().unwrap();
+        assert_eq!(gallery.merge("Ann", "Bob").unwrap(), 2);
+        gallery.undo().unwrap();
+        gallery.check().unwrap();
+        assert_eq!(gallery.n_identities().unwrap(), 2);
+    }
+}

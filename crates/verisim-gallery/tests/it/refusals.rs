@@ -114,9 +114,9 @@ fn a_database_of_another_program_is_left_alone() {
 fn a_gallery_of_a_later_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
-    write_header(folder.path(), USER_VERSION, 3);
+    write_header(folder.path(), USER_VERSION, 4);
     let refused = error(folder.path());
-    assert!(matches!(refused, GalleryError::TooNew { found: 3, supported: 2, .. }), "{refused}");
+    assert!(matches!(refused, GalleryError::TooNew { found: 4, supported: 3, .. }), "{refused}");
     write_header(folder.path(), USER_VERSION, 0);
     assert!(matches!(error(folder.path()), GalleryError::Damaged { .. }));
 }
