@@ -71,8 +71,8 @@ pub use doctor::{
 };
 pub use error::{GalleryError, Mismatch};
 pub use gallery::{
-    Enrolled, Enrollment, Forgotten, Gallery, IdentitySummary, Removed, Stats, TemplateSummary,
-    UndoableChange, Undone,
+    Enrolled, Enrollment, Export, ExportedTemplate, Forgotten, Gallery, IdentitySummary, Removed,
+    Stats, TemplateSummary, UndoableChange, Undone,
 };
 pub use id::{InvalidId, RandomId};
 pub use name::{InvalidName, MAX_NAME_BYTES, UNKNOWN_PERSON};

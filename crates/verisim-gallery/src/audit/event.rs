@@ -50,6 +50,11 @@ pub enum Action {
         /// Number of templates.
         n_templates: usize,
     },
+    /// Embeddings were taken out.
+    Exported {
+        /// Number of templates.
+        n_templates: usize,
+    },
     /// An identity was forgotten.
     Forgotten {
         /// The identity.
@@ -167,7 +172,9 @@ impl Event {
             Action::Searched { n_probes, n_candidates } => {
                 (line.probes, line.candidates) = (Some(*n_probes), Some(*n_candidates));
             }
-            Action::Examined { n_templates } => line.templates = Some(*n_templates),
+            Action::Examined { n_templates } | Action::Exported { n_templates } => {
+                line.templates = Some(*n_templates);
+            }
             Action::Configured { setting } => line.setting = Some(setting.clone()),
             Action::Migrated { format } => line.format = Some(*format),
             Action::Created | Action::Compacted | Action::BackedUp | Action::Restored => {}
@@ -189,6 +196,7 @@ impl Event {
                 Action::Searched { n_probes: line.probes?, n_candidates: line.candidates? }
             }
             "examined" => Action::Examined { n_templates: line.templates? },
+            "exported" => Action::Exported { n_templates: line.templates? },
             "forgotten" => Action::Forgotten { person: person()?, n_templates: line.templates? },
             "merged" => {
                 let (person, other, n_templates) = (person()?, other()?, line.templates?);
@@ -221,6 +229,7 @@ impl Action {
             Self::Enrolled { .. } => "enrolled",
             Self::Searched { .. } => "searched",
             Self::Examined { .. } => "examined",
+            Self::Exported { .. } => "exported",
             Self::Forgotten { .. } => "forgotten",
             Self::Merged { .. } => "merged",
             Self::Moved { .. } => "moved",
@@ -247,6 +256,7 @@ mod tests {
             Action::Enrolled { person, n_templates: 3 },
             Action::Searched { n_probes: 2, n_candidates: 5 },
             Action::Examined { n_templates: 3 },
+            Action::Exported { n_templates: 3 },
             Action::Merged { person, other, n_templates: 3, is_undoing: false },
             Action::Moved { person, other, n_templates: 1, is_undoing: true },
             Action::Split { person, other, n_templates: 2, is_undoing: true },

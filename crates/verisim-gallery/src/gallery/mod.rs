@@ -2,6 +2,7 @@
 
 mod enroll;
 mod examine;
+mod export;
 mod forget;
 mod list;
 mod log;
@@ -25,6 +26,7 @@ use crate::store::{GalleryRow, LogEnd, SealRow, Session, Store};
 use crate::vault::{Secret, Vault};
 use crate::{Damage, GalleryError, migration};
 pub use enroll::{Enrolled, Enrollment};
+pub use export::{Export, ExportedTemplate};
 pub use forget::Forgotten;
 pub use list::{IdentitySummary, TemplateSummary};
 pub use maintain::Stats;

@@ -132,6 +132,15 @@ impl Session<'_> {
         self.each_template(which, newest, each)
     }
 
+    /// Calls `each` with the first thousand of them.
+    pub(crate) fn templates_page(
+        &self,
+        newest: i64,
+        each: impl FnMut(TemplateRow) -> Result<(), GalleryError>,
+    ) -> Result<(), GalleryError> {
+        self.each_template("template.id > ?1 ORDER BY template.id LIMIT 1000", newest, each)
+    }
+
     /// Calls `each` with every template of an identity, in order; it stops at the first error.
     pub(crate) fn templates_of(
         &self,
