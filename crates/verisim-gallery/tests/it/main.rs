@@ -6,6 +6,8 @@ mod child;
 mod copies;
 mod damage;
 mod everyday;
+#[cfg(unix)]
+mod failing_disk;
 mod forgetting;
 #[cfg(unix)]
 mod killing;

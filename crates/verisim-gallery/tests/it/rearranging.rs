@@ -150,7 +150,7 @@ fn a_chain_of_changes_is_undone_link_by_link() {
         states.push(seen(&gallery));
         gallery.merge("Ann", "Bob").unwrap();
         states.push(seen(&gallery));
-        gallery.split("Ann", &ids(&gallery, "Ann")[2..4].to_vec(), "Dee").unwrap();
+        gallery.split("Ann", &ids(&gallery, "Ann")[2..4], "Dee").unwrap();
         states.push(seen(&gallery));
         gallery.merge("Dee", "Ann").unwrap();
         assert_eq!(gallery.n_identities().unwrap(), 1);
