@@ -54,7 +54,7 @@ fn verify(ledger: &mut Ledger, folder: &Path) {
 #[test]
 #[expect(clippy::print_stdout, reason = "says that it was skipped, and what was tried")]
 fn a_full_disk_and_then_a_read_only_one_lose_nothing() {
-    let sizes = ["128k", "200k", "300k", "520k"];
+    let sizes = ["200k", "300k", "520k", "1m"];
     for (round, (kind, size)) in
         (0..).zip(["plain", "sealed"].into_iter().flat_map(|kind| sizes.map(|size| (kind, size))))
     {
@@ -77,7 +77,7 @@ fn a_full_disk_and_then_a_read_only_one_lose_nothing() {
             ["NotWritable", "NotAGallery"].contains(&failures[2].as_str()),
             "{size}: {failures:?}"
         );
-        assert!(size != "520k" || ledger.n_done > 3, "{size}: {} changes", ledger.n_done);
+        assert!(size != "1m" || ledger.n_done > 3, "{size}: {} changes", ledger.n_done);
         verify(&mut ledger, &to);
     }
 }
@@ -124,8 +124,13 @@ fn a_call_that_fails_fails_the_change_and_loses_nothing() {
         let failures = enter(&mut ledger, &output);
         println!("{call} {error} at {place}: {} changes, then {failures:?}", ledger.n_done);
         for failure in &failures {
-            let expected = if error == "ENOSPC" { ["DiskFull", "Io"] } else { ["Io", "Damaged"] };
-            assert!(expected.contains(&failure.as_str()), "{call} {error} at {place}: {failure}");
+            let expected = match (call, error) {
+                (_, "ENOSPC") => "DiskFull",
+                // The engine takes what it cannot read for damage.
+                ("pread64", _) => "Damaged",
+                _ => "Io",
+            };
+            assert_eq!(failure, expected, "{call} {error} at {place}");
         }
         n_failed += failures.len();
         verify(&mut ledger, &folder);

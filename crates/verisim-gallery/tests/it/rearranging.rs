@@ -10,7 +10,7 @@ use verisim_gallery::{
 };
 
 use crate::child::kind;
-use crate::synthetic::{DIM, model, open, sample, samples, traces, traces_of};
+use crate::synthetic::{DIM, Random, model, open, sample, samples, traces, traces_of};
 
 /// What can be seen of everybody: name, id, external id, date, and ids of templates with pictures.
 type Seen = BTreeMap<String, (RandomId, Option<String>, i64, Vec<(RandomId, Option<Thumbnail>)>)>;
@@ -161,6 +161,41 @@ fn a_chain_of_changes_is_undone_link_by_link() {
         }
         gallery.check().unwrap();
         assert_eq!(gallery.undoable().unwrap(), []);
+    }
+}
+
+#[test]
+fn any_changes_are_undone_in_reverse() {
+    for (seed, (_folder, mut gallery)) in (1..).zip(both().into_iter().chain(both())) {
+        let mut random = Random(seed);
+        gallery.enroll("Dee", &samples("Dee", 4)).unwrap();
+        gallery.enroll("Eve", &samples("Eve", 3)).unwrap();
+        let mut states = Vec::new();
+        for idx in 0..14 {
+            let before = seen(&gallery);
+            let names: Vec<&String> = before.keys().collect();
+            let any = |random: &mut Random| names[random.below(names.len())];
+            let (one, other) = (any(&mut random), any(&mut random));
+            let its = ids(&gallery, one);
+            let some = &its[..1 + random.below(its.len())];
+            // What cannot be, such as a merge with itself, changes nothing.
+            let is_done = match random.below(3) {
+                0 => gallery.merge(one, other).is_ok(),
+                1 => gallery.move_template(some[0], other).is_ok(),
+                _ => gallery.split(one, some, &format!("new {idx}")).is_ok(),
+            };
+            gallery.check().unwrap();
+            if is_done {
+                states.push(before);
+            }
+        }
+        assert!(states.len() > 4, "seed {seed}: {} changes", states.len());
+        assert_eq!(gallery.undoable().unwrap().len(), states.len());
+        while let Some(state) = states.pop() {
+            gallery.undo().unwrap();
+            gallery.check().unwrap();
+            assert_eq!(seen(&gallery), state, "seed {seed}");
+        }
     }
 }
 

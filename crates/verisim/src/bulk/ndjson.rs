@@ -160,14 +160,14 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_used_is_refused_without_its_values() {
-        let text = "{\"name\":\"Ann\"}\nno\n{\"name\":\"Ann\",\"embeding\":[1]}\n{\"path\":\"a\"}\n\
+        let text = "{\"name\":\"Ann\"}\nno\n{\"name\":\"Ann\",\"vector\":[1]}\n{\"path\":\"a\"}\n\
                     {\"name\":\"Ann\",\"embedding\":\"secret\"}\n\
                     {\"name\":\"Ann\",\"embedding\":[1],\"quality\":-1}\n";
         let said = all(text).join("\n");
         for part in [
             r#"line 1: "Ann" one of embedding and path is expected"#,
             "line 2: \"\" no JSON at its character 2",
-            "line 3: \"\" unknown field `embeding`, expected",
+            "line 3: \"\" unknown field `vector`, expected",
             "line 4: \"\" missing field `name`",
             "line 5: \"\" a value of another kind than expected at its character ",
             r#"line 6: "Ann" the quality is -1, expected 0 to 100"#,

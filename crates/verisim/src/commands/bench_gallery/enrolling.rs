@@ -8,7 +8,7 @@ use verisim_gallery::{Enrollment, Gallery, Sample, Secret};
 
 use super::Outcome;
 use super::crowd::Crowd;
-use super::load::MODEL;
+use super::load::model;
 use super::worker::samples;
 use crate::output::Printer;
 use crate::report::number::count;
@@ -86,7 +86,7 @@ fn measure(args: &EnrollBench, crowd: &Crowd, batch: usize) -> anyhow::Result<En
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let key = if args.sealed { Some(Secret::draw()?) } else { None };
     let secret = key.map(|key| Secret::from_text(&key)).transpose()?;
-    let mut gallery = Gallery::create_or_open(folder.path(), MODEL, args.dim, secret.as_ref())?;
+    let mut gallery = Gallery::create_or_open(folder.path(), model(), args.dim, secret.as_ref())?;
     let (mut people, mut time) = (0, Duration::ZERO);
     while people < args.n && (time < AT_MOST || people == 0) {
         let mut new: Vec<(String, Vec<Sample>)> = Vec::new();

@@ -20,8 +20,6 @@ use crate::report::number::count;
 use crate::report::plot;
 use crate::whole_file;
 
-/// Embeddings of nobody are of this model.
-pub(super) const MODEL: ModelDigest = ModelDigest::new([0x10; 32]);
 /// How often the memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -108,6 +106,11 @@ struct CallsDto {
     max_ms: f64,
 }
 
+/// The model that embeddings of nobody are of.
+pub(super) fn model() -> ModelDigest {
+    ModelDigest::new([0x10; 32])
+}
+
 /// Runs the benchmark.
 pub(crate) fn bench_load(args: &LoadBench, printer: &Printer) -> anyhow::Result<Outcome> {
     ensure!(args.minutes > 0.0, "--minutes is {}, but must be above 0", args.minutes);
@@ -117,7 +120,7 @@ pub(crate) fn bench_load(args: &LoadBench, printer: &Printer) -> anyhow::Result<
     ensure!(!folder.exists(), "{} exists already", folder.display());
     let key = if args.sealed { Some(Secret::draw()?) } else { None };
     let secret = key.map(|key| Secret::from_text(&key)).transpose()?;
-    let open = || Gallery::create_or_open(&folder, MODEL, args.dim, secret.as_ref());
+    let open = || Gallery::create_or_open(&folder, model(), args.dim, secret.as_ref());
 
     let n_threads = rayon::current_num_threads();
     // Identities without end: each thread draws its own from every n-th place.

@@ -13,7 +13,7 @@ use verisim_gallery::{
 };
 
 use super::crowd::{Crowd, N_OF_IDENTITY};
-use super::load::MODEL;
+use super::load::model;
 
 /// Samples of one identity are far above, those of two far below.
 const THRESHOLD: f32 = 0.4;
@@ -135,7 +135,8 @@ impl Worker {
     fn identify(&mut self) -> anyhow::Result<()> {
         let is_mated = self.rng.next_u64().is_multiple_of(2) && !self.people.is_empty();
         let identity = if is_mated {
-            self.people[self.any_person()]
+            let place = self.any_person();
+            self.people[place]
         } else {
             STRANGERS + (self.rng.next_u64() % (1 << 30)) as usize
         };
@@ -208,7 +209,7 @@ fn name(identity: usize) -> String {
 fn template(crowd: &Crowd, identity: usize, sample: usize) -> anyhow::Result<Template> {
     let mut drawn = crowd.templates(identity * N_OF_IDENTITY + sample, 1)?;
     let embedding = drawn.pop().ok_or_else(|| anyhow::anyhow!("the crowd has an end"))?;
-    Ok(Template { embedding, model: MODEL })
+    Ok(Template { embedding, model: model() })
 }
 
 /// What is enrolled of a person; digests stand for pictures that never were.
