@@ -104,11 +104,7 @@ impl Sight {
         let (mut seen, mut refusal) = (Vec::new(), None);
         for index in chosen {
             let face = faces[index];
-            let chip = match &face.landmarks {
-                Some(landmarks) => chip(photograph, landmarks, template),
-                None => box_chip(photograph, &face.area, BOX_MARGIN, template.size()),
-            };
-            match chip {
+            match self.chip(photograph, &face, template) {
                 Ok(chip) => {
                     let measures = Measures::of(photograph, &face).ok();
                     seen.push(SeenFace { face, measures, chip });
@@ -119,6 +115,24 @@ impl Sight {
         match refusal {
             Some(error) if seen.is_empty() => Err(error.into()),
             _ => Ok(seen),
+        }
+    }
+
+    /// The chip of a face that was found; by its box alone if there are no landmarks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the face cannot be aligned.
+    #[expect(clippy::unused_self, reason = "whoever found the face cuts its chip")]
+    pub fn chip(
+        &self,
+        photograph: &Picture,
+        face: &FoundFace,
+        template: &Template,
+    ) -> Result<Picture, AlignError> {
+        match &face.landmarks {
+            Some(landmarks) => chip(photograph, landmarks, template),
+            None => box_chip(photograph, &face.area, BOX_MARGIN, template.size()),
         }
     }
 }

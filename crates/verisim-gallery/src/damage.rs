@@ -61,6 +61,12 @@ pub enum Damage {
         /// Row of the template.
         template: i64,
     },
+    /// What undoing a change needs does not open: it was changed or misplaced.
+    #[error("change {change} was changed or misplaced")]
+    Change {
+        /// Row of the change.
+        change: i64,
+    },
     /// A record of the log was changed, removed or put in.
     #[error("the log was changed at record {position}")]
     Log {

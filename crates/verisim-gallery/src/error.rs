@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use verisim_core::ModelDigest;
 
-use crate::{Damage, InvalidDetails, InvalidName};
+use crate::{Damage, InvalidDetails, InvalidName, RandomId};
 
 /// Why a gallery could not do what it was asked for.
 ///
@@ -151,6 +151,53 @@ pub enum GalleryError {
         name: String,
         /// Enrolled names that differ only in case or in surrounding white space.
         similar: Vec<String>,
+    },
+    /// There is no template of this random id, or it belongs to somebody else than the caller says.
+    #[error(
+        "no such template in the gallery {path}: {template}; `verisim gallery list` with a name shows \
+         those of a person"
+    )]
+    NoSuchTemplate {
+        /// The gallery file.
+        path: PathBuf,
+        /// The random id that was given.
+        template: RandomId,
+    },
+    /// Templates would go from an identity to itself.
+    #[error("the templates are those of {name:?} in the gallery {path} already")]
+    SameIdentity {
+        /// The gallery file.
+        path: PathBuf,
+        /// Name of the identity.
+        name: String,
+    },
+    /// An identity would be left without a template.
+    #[error(
+        "{name:?} in the gallery {path} would be left without a template: merge or forget the whole \
+         person"
+    )]
+    WouldBeEmpty {
+        /// The gallery file.
+        path: PathBuf,
+        /// Name of the identity.
+        name: String,
+    },
+    /// Somebody bears the name that a new identity, or one that comes back, would bear.
+    #[error("{name:?} is enrolled in the gallery {path} already: choose another name, or merge")]
+    NameTaken {
+        /// The gallery file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// No change can be undone.
+    #[error(
+        "nothing to undo in the gallery {path}: nothing was merged, moved or split, or those people \
+         were forgotten since"
+    )]
+    NothingToUndo {
+        /// The gallery file.
+        path: PathBuf,
     },
     /// Other users of the gallery did not let go of it in time.
     #[error("the gallery {path} is in use by another process: run again, or close the other one")]

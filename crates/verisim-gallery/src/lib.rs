@@ -42,9 +42,11 @@
 mod audit;
 mod blob;
 mod cache;
+mod change;
 mod damage;
 mod decision;
 mod details;
+mod doctor;
 mod error;
 mod file;
 mod gallery;
@@ -62,12 +64,18 @@ mod store;
 mod vault;
 
 pub use audit::{Action, Event, InvalidReceipt, Receipt};
+pub use change::ChangeKind;
 pub use damage::Damage;
 pub use decision::{Candidate, Decision, DecisionRule, Winner};
 pub use details::{Details, InvalidDetails, MAX_LABEL_BYTES, MAX_METADATA_BYTES, Metadata};
+pub use doctor::{
+    Diagnosis, DoctorRules, ExaminedIdentity, ExaminedTemplate, Finding, LeaveOneOut, Pair,
+    Suggestion,
+};
 pub use error::{GalleryError, Mismatch};
 pub use gallery::{
-    Enrolled, Enrollment, Forgotten, Gallery, IdentitySummary, MatrixState, Stats, TemplateSummary,
+    Enrolled, Enrollment, Export, ExportedTemplate, Forgotten, Gallery, IdentitySummary,
+    MatrixState, Removed, Stats, TemplateSummary, UndoableChange, Undone,
 };
 pub use id::{InvalidId, RandomId};
 pub use name::{InvalidName, MAX_NAME_BYTES, UNKNOWN_PERSON};

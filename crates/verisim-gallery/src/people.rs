@@ -12,7 +12,7 @@ use crate::record::{
 };
 use crate::store::{IdentityRow, NewIdentity, NewTemplate, Session, TemplateRow};
 use crate::vault::{Beside, Place, SealKey, Vault};
-use crate::{Damage, GalleryError, Sample, Thumbnail};
+use crate::{Damage, GalleryError, Sample, SourceDigest, Thumbnail};
 
 /// An identity in the store, with its key.
 pub(crate) struct Person {
@@ -37,8 +37,8 @@ pub(crate) fn external_tag(vault: &Vault, external_id: &str) -> [u8; 32] {
 }
 
 /// Tag of the source of a sample.
-pub(crate) fn source_tag(vault: &Vault, sample: &Sample) -> [u8; 32] {
-    vault.tag("source", sample.source.as_bytes())
+pub(crate) fn source_tag(vault: &Vault, source: SourceDigest) -> [u8; 32] {
+    vault.tag("source", source.as_bytes())
 }
 
 /// The key of an identity.
@@ -74,9 +74,7 @@ pub(crate) fn open_template(
     row: &TemplateRow,
     dim: usize,
 ) -> Result<(Embedding, Option<String>), GalleryError> {
-    let TemplateRow { quality, enrolled_at, .. } = *row;
-    let beside = Beside { tag: Some(row.source_tag), quality, enrolled_at };
-    let place = Place::Template(person.uid, row.uid, beside);
+    let place = Place::Template(person.uid, row.uid, beside_template(row));
     let opened = vault.open(&person.key, place, &row.sealed);
     let opened = opened.map_err(|_| session.damaged(Damage::Template { template: row.id }))?;
     decode_sample(&opened, dim, row.id).map_err(|damage| session.damaged(damage))
@@ -102,24 +100,36 @@ pub(crate) fn add(
     details: &Details,
     now: i64,
 ) -> Result<Person, GalleryError> {
+    let uid = RandomId::draw().map_err(|error| session.failed(error))?;
+    add_again(session, vault, uid, details, now)
+}
+
+/// Adds an identity, under a new key, that bore this random id before.
+pub(crate) fn add_again(
+    session: &Session<'_>,
+    vault: &Vault,
+    uid: RandomId,
+    details: &Details,
+    enrolled_at: i64,
+) -> Result<Person, GalleryError> {
     let external_tag = details.external_id.as_deref().map(|it| external_tag(vault, it));
-    let beside = beside_details(external_tag, now);
+    let beside = beside_details(external_tag, enrolled_at);
     let make = || -> io::Result<_> {
-        let (uid, key) = (RandomId::draw()?, vault.draw_key()?);
+        let key = vault.draw_key()?;
         let wrapped = vault.wrap(uid, &key)?;
         let sealed = vault.seal(&key, Place::Details(uid, beside), &record_of(details)?)?;
-        Ok((uid, key, wrapped, sealed))
+        Ok((key, wrapped, sealed))
     };
-    let (uid, key, wrapped, sealed) = make().map_err(|error| session.failed(error))?;
+    let (key, wrapped, sealed) = make().map_err(|error| session.failed(error))?;
     let id = session.add_identity(&NewIdentity {
         uid,
         name_tag: name_tag(vault, &details.name),
         external_tag,
         details: &sealed,
         key: wrapped.as_deref(),
-        enrolled_at: now,
+        enrolled_at,
     })?;
-    Ok(Person { id, uid, key, enrolled_at: now })
+    Ok(Person { id, uid, key, enrolled_at })
 }
 
 /// Replaces the details of an identity, except its name.
@@ -144,7 +154,7 @@ pub(crate) fn add_sample(
     sample: &Sample,
     now: i64,
 ) -> Result<(), GalleryError> {
-    let source_tag = source_tag(vault, sample);
+    let source_tag = source_tag(vault, sample.source);
     let beside = Beside { tag: Some(source_tag), quality: sample.quality, enrolled_at: now };
     let make = || -> io::Result<_> {
         let uid = RandomId::draw()?;
@@ -171,6 +181,54 @@ pub(crate) fn add_sample(
 /// What lies open beside the details of an identity.
 fn beside_details(external_tag: Option<[u8; 32]>, enrolled_at: i64) -> Beside {
     Beside { tag: external_tag, quality: None, enrolled_at }
+}
+
+/// What lies open beside a template.
+fn beside_template(row: &TemplateRow) -> Beside {
+    let TemplateRow { source_tag, quality, enrolled_at, .. } = *row;
+    Beside { tag: Some(source_tag), quality, enrolled_at }
+}
+
+/// Seals a template of one identity for another, to which it belongs from then on.
+///
+/// `tag` is that of its source; if the other has a template of the same, a tag of its own stands for it.
+pub(crate) fn hand_over(
+    session: &Session<'_>,
+    vault: &Vault,
+    (giver, taker): (&Person, &Person),
+    row: &TemplateRow,
+    tag: [u8; 32],
+) -> Result<(), GalleryError> {
+    let damaged = |_| session.damaged(Damage::Template { template: row.id });
+    let beside = beside_template(row);
+    let template = Place::Template(giver.uid, row.uid, beside);
+    let template = vault.open(&giver.key, template, &row.sealed).map_err(damaged)?;
+    let thumbnail = session.thumbnail(row.id)?;
+    let place = Place::Thumbnail(giver.uid, row.uid);
+    let thumbnail = thumbnail.map(|it| vault.open(&giver.key, place, &it)).transpose();
+    let thumbnail = thumbnail.map_err(damaged)?;
+    let is_there = session.has_source(taker.id, &tag)?;
+    let source_tag =
+        if is_there { vault.tag("another of a source", row.uid.as_bytes()) } else { tag };
+    let seal = || -> io::Result<_> {
+        let beside = Beside { tag: Some(source_tag), ..beside };
+        let place = Place::Template(taker.uid, row.uid, beside);
+        let sealed = vault.seal(&taker.key, place, &template)?;
+        let place = Place::Thumbnail(taker.uid, row.uid);
+        let thumbnail = thumbnail.map(|it| vault.seal(&taker.key, place, &it));
+        Ok((sealed, thumbnail.transpose()?))
+    };
+    let (sealed, thumbnail) = seal().map_err(|error| session.failed(error))?;
+    let new = NewTemplate {
+        uid: row.uid,
+        identity: taker.id,
+        source_tag,
+        sealed: &sealed,
+        thumbnail: thumbnail.as_deref(),
+        quality: row.quality,
+        enrolled_at: row.enrolled_at,
+    };
+    session.replace_template(row.id, &new)
 }
 
 fn record_of(details: &Details) -> io::Result<Vec<u8>> {

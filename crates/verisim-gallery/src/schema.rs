@@ -4,12 +4,13 @@
 //!
 //! | table | holds |
 //! |---|---|
-//! | `gallery` | one row: the gallery's random id, the digest of the model, the dimension of its embeddings, how often somebody was forgotten, the policy, and where the log ends |
+//! | `gallery` | one row: the gallery's random id, the digest of the model, the dimension of its embeddings, the policy, and where the log ends |
 //! | `seal` | one row, if the gallery is sealed: how a passphrase becomes the master key, and what tells a wrong key |
 //! | `identity` | a random id, tags of the name and of the external id, the slots of the details and of the person's key, when first enrolled (Unix seconds); each has at least one template |
 //! | `template` | a random id, whose it is, a tag of its picture's digest, its slot, that of a thumbnail if there is one, quality, when enrolled |
 //! | `slot` | sealed bytes, or zeros if the slot is free |
 //! | `free_slot` | the free ones, by size |
+//! | `change` | what can be undone: a random id, what was done, between whom (random ids), who keeps the slot of the rest, when |
 //! | `event` | the log: position from 1, a line of JSON, the hash of it and all before it |
 //! | `setting` | texts that the caller keeps here |
 //!
@@ -45,7 +46,6 @@ pub(crate) const TABLES: &str = "
         uid BLOB NOT NULL,
         model BLOB NOT NULL,
         dim INTEGER NOT NULL,
-        n_forgets INTEGER NOT NULL,
         rule INTEGER NOT NULL,
         max_templates INTEGER NOT NULL,
         near_duplicates INTEGER NOT NULL,
@@ -94,6 +94,16 @@ pub(crate) const TABLES: &str = "
         hash BLOB NOT NULL
     ) STRICT;
     CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE change (
+        id INTEGER PRIMARY KEY,
+        uid BLOB NOT NULL UNIQUE,
+        kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),
+        taker BLOB NOT NULL,
+        giver BLOB NOT NULL,
+        keeper INTEGER NOT NULL REFERENCES identity,
+        made_at INTEGER NOT NULL,
+        slot INTEGER NOT NULL UNIQUE REFERENCES slot
+    ) STRICT;
 ";
 
 /// Puts the tables of format 1 aside, so that those above can be made.
@@ -120,10 +130,11 @@ pub(crate) const DROP_FORMAT_1: &str = "
 /// Slots in use.
 const USED: &str = "SELECT slot FROM template UNION ALL SELECT details FROM identity
     UNION ALL SELECT thumbnail FROM template WHERE thumbnail IS NOT NULL
-    UNION ALL SELECT person_key FROM identity WHERE person_key IS NOT NULL";
+    UNION ALL SELECT person_key FROM identity WHERE person_key IS NOT NULL
+    UNION ALL SELECT slot FROM change";
 
 /// Tables, and a query for how many of their rows contradict the others; free slots hold zeros.
-pub(crate) fn contradictions() -> [(&'static str, String); 4] {
+pub(crate) fn contradictions() -> [(&'static str, String); 5] {
     [
         (
             "identity",
@@ -138,6 +149,12 @@ pub(crate) fn contradictions() -> [(&'static str, String); 4] {
             "SELECT count(*) FROM template WHERE identity NOT IN (SELECT id FROM identity)
                  OR slot NOT IN (SELECT id FROM slot)
                  OR (thumbnail IS NOT NULL AND thumbnail NOT IN (SELECT id FROM slot))"
+                .to_owned(),
+        ),
+        (
+            "change",
+            "SELECT count(*) FROM change WHERE keeper NOT IN (SELECT id FROM identity)
+                 OR slot NOT IN (SELECT id FROM slot)"
                 .to_owned(),
         ),
         (

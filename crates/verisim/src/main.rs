@@ -1,6 +1,7 @@
 //! `verisim`: train, evaluate, enroll, identify and forget, in one binary.
 
 mod access;
+mod bulk;
 mod chips;
 mod cli;
 mod commands;

@@ -1,7 +1,7 @@
 //! NumPy's `.npy` files: embeddings and labels from and for elsewhere.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -13,13 +13,7 @@ use crate::whole_file;
 /// Reads a matrix of floats, row after row, each as an embedding.
 pub(crate) fn read_embeddings(path: &Path) -> anyhow::Result<Vec<Embedding>> {
     let file = open(path)?;
-    let shape = file.shape().to_vec();
-    let [n, dim] = shape[..] else {
-        bail!("{} has shape {shape:?}, but embeddings are a matrix [n, dim]", path.display());
-    };
-    if file.order() != npyz::Order::C {
-        bail!("{} is in Fortran order; save it with numpy.ascontiguousarray", path.display());
-    }
+    let (_, dim) = shape_of_rows(&file, path)?;
     let values: Vec<f32> = match element(&file) {
         Some((TypeChar::Float, 4)) => read(file, path)?,
         Some((TypeChar::Float, 8)) => {
@@ -27,9 +21,6 @@ pub(crate) fn read_embeddings(path: &Path) -> anyhow::Result<Vec<Embedding>> {
         }
         _ => bail!("{} holds no 32-bit or 64-bit floats", path.display()),
     };
-    if n == 0 || dim == 0 {
-        bail!("{} has shape {shape:?}: there is no embedding in it", path.display());
-    }
     values
         .chunks_exact(dim as usize)
         .enumerate()
@@ -38,6 +29,41 @@ pub(crate) fn read_embeddings(path: &Path) -> anyhow::Result<Vec<Embedding>> {
                 .with_context(|| format!("row {row} of {}", path.display()))
         })
         .collect()
+}
+
+/// The rows of a matrix of floats, one after the other.
+pub(crate) struct FloatRows {
+    values: Box<dyn Iterator<Item = io::Result<f32>>>,
+    n_rows: u64,
+    dim: usize,
+}
+
+impl FloatRows {
+    /// Opens a matrix `[n, dim]`.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let file = open(path)?;
+        let (n_rows, dim) = shape_of_rows(&file, path)?;
+        let values: Box<dyn Iterator<Item = io::Result<f32>>> = match element(&file) {
+            Some((TypeChar::Float, 4)) => Box::new(file.data::<f32>()?),
+            Some((TypeChar::Float, 8)) => {
+                Box::new(file.data::<f64>()?.map(|it| it.map(|value| value as f32)))
+            }
+            _ => bail!("{} holds no 32-bit or 64-bit floats", path.display()),
+        };
+        Ok(Self { values, n_rows, dim: dim as usize })
+    }
+
+    /// Number of rows that the file announces.
+    pub(crate) fn n_rows(&self) -> u64 {
+        self.n_rows
+    }
+
+    /// The next row; none after the last.
+    pub(crate) fn next_row(&mut self) -> anyhow::Result<Option<Vec<f32>>> {
+        let row: io::Result<Vec<f32>> = self.values.by_ref().take(self.dim).collect();
+        let row = row.context("cannot read the embeddings any further: they are cut off")?;
+        Ok(Some(row).filter(|it| !it.is_empty()))
+    }
 }
 
 /// Reads a list of integers as labels.
@@ -84,6 +110,21 @@ fn open(path: &Path) -> anyhow::Result<Npy> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     NpyFile::new(BufReader::new(file))
         .with_context(|| format!("{} is no .npy file", path.display()))
+}
+
+/// Number and length of the rows of a matrix, of which there is one at least.
+fn shape_of_rows(file: &Npy, path: &Path) -> anyhow::Result<(u64, u64)> {
+    let shape = file.shape();
+    let [n, dim] = shape[..] else {
+        bail!("{} has shape {shape:?}, but embeddings are a matrix [n, dim]", path.display());
+    };
+    if file.order() != npyz::Order::C {
+        bail!("{} is in Fortran order; save it with numpy.ascontiguousarray", path.display());
+    }
+    if n == 0 || dim == 0 {
+        bail!("{} has shape {shape:?}: there is no embedding in it", path.display());
+    }
+    Ok((n, dim))
 }
 
 /// Kind and size of the elements of an array.

@@ -10,6 +10,22 @@ pub(crate) fn write_with(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> anyhow::Result<()> {
+    write_as(path, false, |file| write(file))
+}
+
+/// The same of a file that only its owner may read.
+pub(crate) fn write_private_with(
+    path: &Path,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    write_as(path, true, write)
+}
+
+fn write_as(
+    path: &Path,
+    is_private: bool,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> anyhow::Result<()> {
     let attempt = || -> io::Result<()> {
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
         let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
@@ -17,7 +33,9 @@ pub(crate) fn write_with(
         write(&mut buffer)?;
         buffer.flush()?;
         drop(buffer);
-        make_readable(draft.as_file())?;
+        if !is_private {
+            make_readable(draft.as_file())?;
+        }
         draft.as_file().sync_all()?;
         draft.persist(path)?;
         Ok(())

@@ -45,11 +45,61 @@ pub enum Action {
         /// Number of identities in the answers.
         n_candidates: usize,
     },
+    /// All templates were compared with each other.
+    Examined {
+        /// Number of templates.
+        n_templates: usize,
+    },
+    /// Embeddings were taken out.
+    Exported {
+        /// Number of templates.
+        n_templates: usize,
+    },
     /// An identity was forgotten.
     Forgotten {
         /// The identity.
         person: RandomId,
         /// Number of templates that were overwritten.
+        n_templates: usize,
+    },
+    /// All templates of an identity went to another, and it is no more.
+    Merged {
+        /// The identity that stayed.
+        person: RandomId,
+        /// The identity that is no more.
+        other: RandomId,
+        /// Number of templates that changed hands.
+        n_templates: usize,
+        /// Whether this undid a split.
+        is_undoing: bool,
+    },
+    /// Templates went to another identity.
+    Moved {
+        /// The identity that got them.
+        person: RandomId,
+        /// The identity that gave them.
+        other: RandomId,
+        /// Number of templates that changed hands.
+        n_templates: usize,
+        /// Whether this undid such a change.
+        is_undoing: bool,
+    },
+    /// Templates went to an identity that was not there.
+    Split {
+        /// The identity that got them.
+        person: RandomId,
+        /// The identity that gave them.
+        other: RandomId,
+        /// Number of templates that changed hands.
+        n_templates: usize,
+        /// Whether this undid a merge.
+        is_undoing: bool,
+    },
+    /// Templates of an identity were overwritten.
+    Removed {
+        /// The identity.
+        person: RandomId,
+        /// Number of templates.
         n_templates: usize,
     },
     /// A setting was changed.
@@ -75,7 +125,11 @@ struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     person: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    other: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     templates: Option<usize>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    undo: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     probes: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,20 +148,32 @@ impl Event {
             actor: self.actor.clone(),
             action: self.action.word().to_owned(),
             person: None,
+            other: None,
             templates: None,
+            undo: false,
             probes: None,
             candidates: None,
             setting: None,
             format: None,
         };
         match &self.action {
+            Action::Merged { person, other, n_templates, is_undoing }
+            | Action::Moved { person, other, n_templates, is_undoing }
+            | Action::Split { person, other, n_templates, is_undoing } => {
+                (line.person, line.other) = (Some(person.to_string()), Some(other.to_string()));
+                (line.templates, line.undo) = (Some(*n_templates), *is_undoing);
+            }
             Action::Enrolled { person, n_templates }
+            | Action::Removed { person, n_templates }
             | Action::Forgotten { person, n_templates } => {
                 line.person = Some(person.to_string());
                 line.templates = Some(*n_templates);
             }
             Action::Searched { n_probes, n_candidates } => {
                 (line.probes, line.candidates) = (Some(*n_probes), Some(*n_candidates));
+            }
+            Action::Examined { n_templates } | Action::Exported { n_templates } => {
+                line.templates = Some(*n_templates);
             }
             Action::Configured { setting } => line.setting = Some(setting.clone()),
             Action::Migrated { format } => line.format = Some(*format),
@@ -120,6 +186,8 @@ impl Event {
     pub(crate) fn from_json(text: &str) -> Option<Self> {
         let line: Line = serde_json::from_str(text).ok()?;
         let person = || line.person.as_deref()?.parse().ok();
+        let other = || line.other.as_deref()?.parse().ok();
+        let is_undoing = line.undo;
         let action = match line.action.as_str() {
             "created" => Action::Created,
             "migrated" => Action::Migrated { format: line.format? },
@@ -127,7 +195,22 @@ impl Event {
             "searched" => {
                 Action::Searched { n_probes: line.probes?, n_candidates: line.candidates? }
             }
+            "examined" => Action::Examined { n_templates: line.templates? },
+            "exported" => Action::Exported { n_templates: line.templates? },
             "forgotten" => Action::Forgotten { person: person()?, n_templates: line.templates? },
+            "merged" => {
+                let (person, other, n_templates) = (person()?, other()?, line.templates?);
+                Action::Merged { person, other, n_templates, is_undoing }
+            }
+            "moved" => {
+                let (person, other, n_templates) = (person()?, other()?, line.templates?);
+                Action::Moved { person, other, n_templates, is_undoing }
+            }
+            "split" => {
+                let (person, other, n_templates) = (person()?, other()?, line.templates?);
+                Action::Split { person, other, n_templates, is_undoing }
+            }
+            "removed" => Action::Removed { person: person()?, n_templates: line.templates? },
             "configured" => Action::Configured { setting: line.setting? },
             "compacted" => Action::Compacted,
             "backed up" => Action::BackedUp,
@@ -145,7 +228,13 @@ impl Action {
             Self::Migrated { .. } => "migrated",
             Self::Enrolled { .. } => "enrolled",
             Self::Searched { .. } => "searched",
+            Self::Examined { .. } => "examined",
+            Self::Exported { .. } => "exported",
             Self::Forgotten { .. } => "forgotten",
+            Self::Merged { .. } => "merged",
+            Self::Moved { .. } => "moved",
+            Self::Split { .. } => "split",
+            Self::Removed { .. } => "removed",
             Self::Configured { .. } => "configured",
             Self::Compacted => "compacted",
             Self::BackedUp => "backed up",
@@ -160,12 +249,18 @@ mod tests {
 
     #[test]
     fn every_event_survives_its_line() {
-        let person = RandomId::new([0xab; 16]);
+        let (person, other) = (RandomId::new([0xab; 16]), RandomId::new([0xcd; 16]));
         let actions = [
             Action::Created,
             Action::Migrated { format: 1 },
             Action::Enrolled { person, n_templates: 3 },
             Action::Searched { n_probes: 2, n_candidates: 5 },
+            Action::Examined { n_templates: 3 },
+            Action::Exported { n_templates: 3 },
+            Action::Merged { person, other, n_templates: 3, is_undoing: false },
+            Action::Moved { person, other, n_templates: 1, is_undoing: true },
+            Action::Split { person, other, n_templates: 2, is_undoing: true },
+            Action::Removed { person, n_templates: 1 },
             Action::Forgotten { person, n_templates: 3 },
             Action::Configured { setting: "model".to_owned() },
             Action::Compacted,

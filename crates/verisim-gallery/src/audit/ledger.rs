@@ -67,7 +67,8 @@ impl Mark {
     }
 }
 
-/// The identities that were forgotten since a moment; nothing if the log does not go on from there.
+/// The identities that were forgotten since a moment; nothing if the log does not go on from there, or
+/// if templates changed hands or were removed one by one.
 pub(crate) fn forgotten_since(
     session: &Session<'_>,
     chain: &Chain,
@@ -87,8 +88,15 @@ pub(crate) fn forgotten_since(
         at.head = chain.link(&at.head, at.position, record);
         let event = Event::from_json(record);
         is_whole &= found == at.position && hash == at.head && event.is_some();
-        if let Some(Action::Forgotten { person, .. }) = event.map(|it| it.action) {
-            forgotten.insert(person);
+        match event.map(|it| it.action) {
+            Some(Action::Forgotten { person, .. }) => _ = forgotten.insert(person),
+            Some(
+                Action::Merged { .. }
+                | Action::Moved { .. }
+                | Action::Split { .. }
+                | Action::Removed { .. },
+            ) => is_whole = false,
+            _ => {}
         }
         Ok(())
     })?;
@@ -100,8 +108,12 @@ pub(crate) fn forgotten_since(
 pub(crate) fn check(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
     let mut recorded: BTreeSet<RandomId> = BTreeSet::new();
     let end = read(session, chain, |_, _, event| match event.action {
-        Action::Enrolled { person, .. } => drop(recorded.insert(person)),
-        Action::Forgotten { person, .. } => drop(recorded.remove(&person)),
+        Action::Enrolled { person, .. } | Action::Split { person, .. } => {
+            recorded.insert(person);
+        }
+        Action::Forgotten { person: gone, .. } | Action::Merged { other: gone, .. } => {
+            recorded.remove(&gone);
+        }
         _ => {}
     })?;
     let enrolled: BTreeSet<RandomId> =

@@ -21,6 +21,8 @@ pub struct IdentitySummary {
 /// A template of an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateSummary {
+    /// Its random id.
+    pub id: RandomId,
     /// How good the picture is, from 0 to 100, if somebody judged it.
     pub quality: Option<u8>,
     /// What the caller calls the picture.
@@ -53,6 +55,21 @@ impl Gallery {
         Ok(found)
     }
 
+    /// The small picture that was kept with a template, if one was.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such template, or if the store cannot be read.
+    pub fn thumbnail(&self, template: RandomId) -> Result<Option<Thumbnail>, GalleryError> {
+        let session = self.store.view()?;
+        let row = session.template_of(template)?;
+        let path = || self.store.path().to_owned();
+        let row = row.ok_or_else(|| GalleryError::NoSuchTemplate { path: path(), template })?;
+        let identity = session.identity(row.identity)?;
+        let person = people::person(&session, &self.vault, &identity)?;
+        people::open_thumbnail(&session, &self.vault, &person, &row)
+    }
+
     /// The templates of an identity, in the order of their enrollment.
     ///
     /// # Errors
@@ -67,9 +84,9 @@ impl Gallery {
         session.templates_of(row.id, |row| {
             let (_, label) =
                 people::open_template(&session, &self.vault, &person, &row, self.row.dim)?;
-            let (quality, enrolled_at) = (row.quality, row.enrolled_at);
+            let (id, quality, enrolled_at) = (row.uid, row.quality, row.enrolled_at);
             let thumbnail = people::open_thumbnail(&session, &self.vault, &person, &row)?;
-            templates.push(TemplateSummary { quality, label, thumbnail, enrolled_at });
+            templates.push(TemplateSummary { id, quality, label, thumbnail, enrolled_at });
             Ok(())
         })?;
         Ok(templates)

@@ -77,6 +77,7 @@ impl Gallery {
             }
             Ok(())
         })?;
+        self.open_changes(&session)?;
         ledger::check(&session, &self.vault.chain()).map(drop)
     }
 

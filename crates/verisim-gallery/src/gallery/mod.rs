@@ -1,12 +1,16 @@
 //! The gallery: who is enrolled, under which rules; it does not know how rows are kept.
 
 mod enroll;
+mod examine;
+mod export;
 mod forget;
 mod list;
 mod log;
 mod maintain;
 mod packed;
+mod rearrange;
 mod search;
+mod undo;
 
 use std::fmt;
 use std::path::Path;
@@ -23,11 +27,14 @@ use crate::store::{GalleryRow, LogEnd, SealRow, Session, Store};
 use crate::vault::{Secret, Vault};
 use crate::{Damage, GalleryError, migration};
 pub use enroll::{Enrolled, Enrollment};
+pub use export::{Export, ExportedTemplate};
 pub use forget::Forgotten;
 pub use list::{IdentitySummary, TemplateSummary};
 pub use maintain::Stats;
 pub use packed::MatrixState;
 use packed::Packed;
+pub use rearrange::Removed;
+pub use undo::{UndoableChange, Undone};
 
 /// Who is said to have acted, until [`Gallery::set_actor`] says otherwise.
 const SOMEBODY: &str = "unnamed";

@@ -2,6 +2,7 @@
 //!
 //! Every change is one transaction in the write-ahead log, on disk when its commit returns.
 
+mod changes;
 mod copy;
 mod format_1;
 mod log;
@@ -19,6 +20,7 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Params, Transaction, Tra
 use crate::patience::{BUSY_TIMEOUT, patiently};
 use crate::schema::{APPLICATION_ID, CONNECTION, FORMAT, FORMAT_1, PAGE_SIZE};
 use crate::{Damage, GalleryError, file};
+pub(crate) use changes::{ChangeRow, NewChange};
 pub(crate) use log::LogEnd;
 pub(crate) use people::{IdentityRow, NewIdentity, NewTemplate, TemplateRow};
 pub(crate) use session::{GalleryRow, SealRow};

@@ -104,6 +104,13 @@ impl Session<'_> {
         row.ok_or_else(|| self.damaged(Damage::Contradictions { table: "template", n_rows: 1 }))
     }
 
+    /// The identity that bears this random id, if it is enrolled.
+    pub(crate) fn identity_of(&self, uid: RandomId) -> Result<Option<IdentityRow>, GalleryError> {
+        let select = format!("{IDENTITIES} WHERE uid = ?1");
+        let uid = uid.as_bytes();
+        self.run(|sql| sql.prepare_cached(&select)?.query_row([uid], identity_row).optional())
+    }
+
     /// The identity whose name has this tag.
     pub(crate) fn identity_named(
         &self,
@@ -153,6 +160,15 @@ impl Session<'_> {
         self.each_template(which, newest, each)
     }
 
+    /// Calls `each` with the first thousand of them.
+    pub(crate) fn templates_page(
+        &self,
+        newest: i64,
+        each: impl FnMut(TemplateRow) -> Result<(), GalleryError>,
+    ) -> Result<(), GalleryError> {
+        self.each_template("template.id > ?1 ORDER BY template.id LIMIT 1000", newest, each)
+    }
+
     /// Calls `each` with every template of an identity, in order; it stops at the first error.
     pub(crate) fn templates_of(
         &self,
@@ -162,7 +178,7 @@ impl Session<'_> {
         self.each_template("identity = ?1 ORDER BY template.id", identity, each)
     }
 
-    fn each_template(
+    pub(super) fn each_template(
         &self,
         which: &str,
         parameter: i64,
@@ -237,19 +253,29 @@ impl Session<'_> {
         })
     }
 
-    /// Overwrites all that is kept of an identity and removes it; how many templates it had.
+    /// Overwrites all that is kept of an identity, and what undoing changes of it needs, and removes
+    /// it; how many templates it had.
     pub(crate) fn forget(&self, identity: i64) -> Result<usize, GalleryError> {
-        self.run(|sql| {
+        self.remove_changes_of(identity)?;
+        let n_templates = self.run(|sql| {
             let theirs = "SELECT slot FROM template WHERE identity = ?1
-                UNION ALL SELECT thumbnail FROM template WHERE identity = ?1
-                UNION ALL SELECT details FROM identity WHERE id = ?1
-                UNION ALL SELECT person_key FROM identity WHERE id = ?1";
+                UNION ALL SELECT thumbnail FROM template WHERE identity = ?1";
             slots::empty(sql, theirs, identity)?;
             let n_templates =
                 sql.execute("DELETE FROM template WHERE identity = ?1", [identity])?;
-            sql.execute("DELETE FROM identity WHERE id = ?1", [identity])?;
-            sql.execute("UPDATE gallery SET n_forgets = n_forgets + 1", [])?;
             Ok(n_templates)
+        })?;
+        self.remove_identity(identity)?;
+        Ok(n_templates)
+    }
+
+    /// Overwrites the details and the key of an identity without templates, and removes it.
+    pub(crate) fn remove_identity(&self, identity: i64) -> Result<(), GalleryError> {
+        self.run(|sql| {
+            let its = "SELECT details FROM identity WHERE id = ?1
+                UNION ALL SELECT person_key FROM identity WHERE id = ?1";
+            slots::empty(sql, its, identity)?;
+            sql.execute("DELETE FROM identity WHERE id = ?1", [identity]).map(drop)
         })
     }
 }

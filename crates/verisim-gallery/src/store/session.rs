@@ -42,9 +42,9 @@ impl Session<'_> {
         self.run(|sql| {
             sql.execute_batch(TABLES)?;
             let GalleryRow { uid, model, dim } = gallery;
-            let insert = "INSERT INTO gallery (id, uid, model, dim, n_forgets, rule, max_templates,
+            let insert = "INSERT INTO gallery (id, uid, model, dim, rule, max_templates,
                     near_duplicates, record_searches, n_events, head, end_of_log)
-                VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, 0, 0, ?4, ?5)";
+                VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, 0, ?4, ?5)";
             let dim = dim.cast_signed();
             sql.execute(insert, (uid.as_bytes(), model.as_bytes(), dim, head, [0; 32]))?;
             if let Some(SealRow { derivation, check }) = seal {

@@ -63,6 +63,8 @@ pub(crate) enum Place {
     Thumbnail(RandomId, RandomId),
     /// A block of a matrix file: the file, and the position of the block in it.
     Block(RandomId, u64),
+    /// What undoing a change needs, which the person keeps.
+    Change(RandomId, RandomId),
 }
 
 /// What lies open beside sealed bytes: they open beside nothing else.
@@ -189,6 +191,7 @@ impl Vault {
             Place::Details(person, beside) => (b'd', person, None, beside),
             Place::Template(person, template, beside) => (b't', person, Some(template), beside),
             Place::Thumbnail(person, template) => (b'p', person, Some(template), Beside::default()),
+            Place::Change(person, change) => (b'c', person, Some(change), Beside::default()),
             Place::Block(file, position) => {
                 let position = RandomId::new(u128::from(position).to_le_bytes());
                 (b'm', file, Some(position), Beside::default())
@@ -289,6 +292,7 @@ mod tests {
                 Place::Template(ANN, BOB, Beside { quality: None, ..beside }),
                 Place::Template(ANN, BOB, Beside { enrolled_at: 8, ..beside }),
                 Place::Thumbnail(ANN, BOB),
+                Place::Change(ANN, BOB),
                 Place::Details(ANN, beside),
                 Place::Block(ANN, 3),
             ] {

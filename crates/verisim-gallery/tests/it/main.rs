@@ -6,11 +6,14 @@ mod child;
 mod copies;
 mod damage;
 mod everyday;
+#[cfg(unix)]
+mod failing_disk;
 mod forgetting;
 #[cfg(unix)]
 mod killing;
 mod migration;
 mod packed;
+mod rearranging;
 mod refusals;
 mod sealing;
 mod sharing;

@@ -84,6 +84,37 @@ fn what_is_enrolled_is_added_and_what_is_forgotten_erased() {
 }
 
 #[test]
+fn what_changes_hands_is_found_with_whom_it_is_and_what_is_removed_is_not() {
+    for is_sealed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gallery = with_file(folder.path(), is_sealed, 5);
+        let mut other = open_as(folder.path(), is_sealed);
+        expect_found(&mut other, &names(5), &[]);
+        gallery.merge("identity 1", "identity 2").unwrap();
+        for gallery in [&mut gallery, &mut other, &mut open_as(folder.path(), is_sealed)] {
+            let found = gallery.identify(&sample("identity 2", 1).template, 0.9999, 9).unwrap();
+            let found: Vec<&str> = found.iter().map(|it| it.identity.as_str()).collect();
+            assert_eq!(found, ["identity 1"]);
+            gallery.check().unwrap();
+            assert_eq!(state(gallery), MatrixState::Fresh);
+        }
+        // Forgotten before any search has seen that they changed hands.
+        gallery.undo().unwrap();
+        assert!(gallery.forget("identity 2").unwrap().is_wiped);
+        assert_eq!(code_traces(folder.path(), &samples("identity 2", 3)), [""; 0]);
+        expect_found(&mut other, &names(2), &["identity 2".to_owned()]);
+        let removed = gallery.templates("identity 3").unwrap()[1].id;
+        assert!(gallery.remove_templates(&[removed]).unwrap().is_wiped);
+        let removed = sample("identity 3", 1);
+        for gallery in [&mut gallery, &mut other, &mut open_as(folder.path(), is_sealed)] {
+            assert_eq!(code_traces(folder.path(), std::slice::from_ref(&removed)), [""; 0]);
+            assert_eq!(gallery.identify(&removed.template, 0.9999, 9).unwrap(), []);
+            expect_found(gallery, &["identity 4".to_owned()], &[]);
+        }
+    }
+}
+
+#[test]
 fn a_file_that_was_emptied_is_filled_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut gallery = with_file(folder.path(), false, 9);

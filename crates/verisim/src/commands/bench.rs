@@ -10,6 +10,8 @@ use verisim_learn::train::Precision;
 
 use super::Outcome;
 use super::bench_data::{DataBench, bench_data};
+use super::bench_gallery::enrolling::{EnrollBench, bench_enroll};
+use super::bench_gallery::load::{LoadBench, bench_load};
 use super::bench_gallery::{GalleryBench, bench_gallery};
 use super::bench_partial_fc::{PartialFcBench, bench_partial_fc};
 use crate::memory::peak_mib;
@@ -29,6 +31,10 @@ pub(crate) enum BenchCommand {
     Data(DataBench),
     /// Very many templates: the nearest to a probe, alone and in batches
     Gallery(GalleryBench),
+    /// A mixed load on a gallery in a folder: enroll, search, forget, many threads at once
+    GalleryLoad(LoadBench),
+    /// Enrolling embeddings, one by one and many in a durable change
+    GalleryEnroll(EnrollBench),
 }
 
 /// A loss, and sizes of the batch.
@@ -187,6 +193,8 @@ pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result
         BenchCommand::PartialFc(args) => bench_partial_fc(args, printer),
         BenchCommand::Data(args) => bench_data(args, printer),
         BenchCommand::Gallery(args) => bench_gallery(args, printer),
+        BenchCommand::GalleryLoad(args) => bench_load(args, printer),
+        BenchCommand::GalleryEnroll(args) => bench_enroll(args, printer),
     }
 }
 

@@ -1,10 +1,13 @@
 //! `verisim bench gallery`: how fast the nearest of very many templates are found, and that they are.
 
 mod crowd;
+pub(super) mod enrolling;
 mod growth;
+pub(super) mod load;
 mod measured;
 mod rows_file;
 mod stored;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -50,7 +53,7 @@ pub(crate) struct GalleryBench {
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = size, conflicts_with_all = ["n", "vectors"])]
     growth: Vec<usize>,
 
-    /// Draw the time over the size (SVG)
+    /// Draw time and memory over the size (SVG)
     #[arg(long, value_name = "FILE", requires = "growth")]
     out: Option<PathBuf>,
 

@@ -15,7 +15,8 @@ use verisim_gallery::{
 
 use super::Outcome;
 use super::face_dto::words;
-use super::load;
+use super::load::{self, Embedded};
+use super::thumbnail::thumbnail;
 use crate::access::AccessArgs;
 use crate::cli::{ModelArgs, SightArgs, WhichFace};
 use crate::dataset::FaceSet;
@@ -51,6 +52,10 @@ pub(crate) struct EnrollArgs {
     /// Refuse faces in photographs whose quality is below this, from 0 to 100
     #[arg(long, value_name = "QUALITY", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     min_quality: u8,
+
+    /// Keep a small picture of each face in the gallery, for people to look at
+    #[arg(long)]
+    thumbnails: bool,
 
     /// Print JSON
     #[arg(long)]
@@ -107,16 +112,15 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); set.names.len()];
     let mut failures = Vec::new();
     let embedded = load::embed_pictures(&pipeline, &set.places(), |it| set.bytes(it), printer);
-    for (embedded, sample) in embedded.into_iter().zip(&set.samples) {
-        let (path, digest) = (embedded.path.clone(), embedded.digest);
-        match embedded.face().and_then(|face| checked(face, &path, args.min_quality, printer)) {
-            Ok(RecognizedFace { measures, template, .. }) => {
-                let source = SourceDigest::new(digest);
-                let label = path.to_str().filter(|it| it.len() <= MAX_LABEL_BYTES);
-                let label = label.map(str::to_owned);
-                let quality = measures.map(|it| it.value());
-                let kept = Sample { label, quality, ..Sample::new(template, source) };
-                samples[sample.label as usize].push(kept);
+    for (index, (embedded, picture)) in embedded.into_iter().zip(&set.samples).enumerate() {
+        let face = embedded.faces.as_ref().ok().and_then(|it| it.first()?.face);
+        match sample(embedded, args.min_quality, printer) {
+            Ok(mut kept) => {
+                if args.thumbnails {
+                    let small = thumbnail(&pipeline, &set.picture(index)?, face.as_ref())?;
+                    kept.thumbnail = Some(small);
+                }
+                samples[picture.label as usize].push(kept);
             }
             Err(error) => failures.push(explained(&error)),
         }
@@ -266,6 +270,20 @@ pub(crate) fn create_or_open(
         }
     }
     Ok(gallery)
+}
+
+/// The sample of a picture, unless its face is too poor to be enrolled.
+pub(crate) fn sample(
+    embedded: Embedded,
+    min_quality: u8,
+    printer: &Printer,
+) -> anyhow::Result<Sample> {
+    let (path, source) = (embedded.path.clone(), SourceDigest::new(embedded.digest));
+    let face = checked(embedded.face()?, &path, min_quality, printer)?;
+    let RecognizedFace { measures, template, .. } = face;
+    let label = path.to_str().filter(|it| it.len() <= MAX_LABEL_BYTES).map(str::to_owned);
+    let quality = measures.map(|it| it.value());
+    Ok(Sample { label, quality, ..Sample::new(template, source) })
 }
 
 fn absolute(path: &Path) -> anyhow::Result<String> {

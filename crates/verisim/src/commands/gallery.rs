@@ -1,31 +1,62 @@
 //! `verisim gallery`: who is enrolled, is everything whole, and where is the copy?
 
+mod doctor;
+mod doctor_page;
+mod doctor_words;
+mod export;
+mod import;
+mod rearrange;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
-use verisim_gallery::{Gallery, MatrixState, NearDuplicates, Policy, ScoreRule};
+use verisim_gallery::{Gallery, MatrixState, NearDuplicates, Policy, ScoreRule, TemplateSummary};
 
+use self::doctor::DoctorArgs;
+use self::export::ExportArgs;
+use self::import::ImportArgs;
+use self::rearrange::{MergeArgs, MoveArgs, RemoveArgs, SplitArgs, UndoArgs};
 use super::Outcome;
 use crate::access::{AccessArgs, write_new_key};
 use crate::output::Printer;
 
-/// List, check, copy or compact a gallery
+/// List, examine, rearrange, check, copy or compact a gallery
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "\
 Examples:
-  verisim gallery list g/
+  verisim gallery list g/                 with a name: the templates of that person
+  verisim gallery doctor g/               wrong names, people enrolled twice, look-alikes
   verisim gallery backup g/ g-monday.sqlite
   verisim gallery new-key door.key        then: verisim enroll --key-file door.key ...")]
 pub(crate) enum GalleryCommand {
-    /// List the people enrolled: name, number of templates
+    /// List the people enrolled, or the templates of one
     List {
         #[command(flatten)]
         place: Place,
+
+        /// Name of a person: list the ids of that person's templates
+        name: Option<String>,
 
         /// Print JSON lines
         #[arg(long)]
         json: bool,
     },
+    /// Find wrong names, people enrolled twice, look-alikes; change nothing
+    Doctor(DoctorArgs),
+    /// Make one person of two
+    Merge(MergeArgs),
+    /// Give a template to another person
+    Move(MoveArgs),
+    /// Make a new person of some templates
+    Split(SplitArgs),
+    /// Take back the latest merge, move or split
+    Undo(UndoArgs),
+    /// Overwrite templates, for good
+    Remove(RemoveArgs),
+    /// Enroll from a file of many: CSV, NDJSON, NumPy, Parquet
+    Import(ImportArgs),
+    /// Write all embeddings into a file: NDJSON, NumPy, Parquet
+    Export(ExportArgs),
     /// Read everything and check that all is whole
     Check {
         #[command(flatten)]
@@ -129,6 +160,19 @@ struct IdentityDto<'a> {
 }
 
 #[derive(Serialize)]
+struct TemplateDto<'a> {
+    /// The random id that commands name it by.
+    template: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    has_thumbnail: bool,
+    /// Seconds since 1970 (UTC).
+    enrolled_at: i64,
+}
+
+#[derive(Serialize)]
 struct StatsDto {
     model: String,
     embedding_dim: usize,
@@ -157,7 +201,18 @@ impl Place {
 /// Runs the command.
 pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Result<Outcome> {
     match command {
-        GalleryCommand::List { place, json } => list(&place.open()?, *json, printer)?,
+        GalleryCommand::List { place, name, json } => match name {
+            None => list(&place.open()?, *json, printer)?,
+            Some(name) => list_templates(&place.open()?, name, *json, printer)?,
+        },
+        GalleryCommand::Doctor(args) => doctor::doctor(args, printer)?,
+        GalleryCommand::Merge(args) => rearrange::merge(args, printer)?,
+        GalleryCommand::Move(args) => rearrange::move_template(args, printer)?,
+        GalleryCommand::Split(args) => rearrange::split(args, printer)?,
+        GalleryCommand::Undo(args) => rearrange::undo(args, printer)?,
+        GalleryCommand::Remove(args) => rearrange::remove(args, printer)?,
+        GalleryCommand::Import(args) => import::import(args, printer)?,
+        GalleryCommand::Export(args) => export::export(args, printer)?,
         GalleryCommand::Check { place } => {
             let gallery = place.open()?;
             gallery.check()?;
@@ -221,6 +276,40 @@ fn list(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()> 
     Ok(())
 }
 
+fn list_templates(
+    gallery: &Gallery,
+    name: &str,
+    json: bool,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    for template in gallery.templates(name)? {
+        let TemplateSummary { id, quality, label, thumbnail, enrolled_at } = &template;
+        if json {
+            printer.json(&TemplateDto {
+                template: id.to_string(),
+                quality: *quality,
+                label: label.as_deref(),
+                has_thumbnail: thumbnail.is_some(),
+                enrolled_at: *enrolled_at,
+            })?;
+        } else {
+            let quality = quality.map(|it| it.to_string()).unwrap_or_default();
+            let label = label.as_deref().unwrap_or_default();
+            printer.data(format_args!("{id}\t{quality}\t{label}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A word of a command line, in quotes where a shell would take it apart.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+,".contains(char);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 fn stats(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()> {
     let stats = gallery.stats()?;
     let Policy { rule, max_templates, near_duplicates, record_searches } = stats.policy;
@@ -277,5 +366,25 @@ impl PolicyArgs {
         policy.max_templates = self.max_templates.unwrap_or(policy.max_templates);
         policy.record_searches = self.record_searches.unwrap_or(policy.record_searches);
         policy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_a_quoted_word_for_one() {
+        for (word, expected) in [
+            ("g/a_1.x", "g/a_1.x"),
+            ("Ann Lee", "'Ann Lee'"),
+            ("O'Brien", "'O'\\''Brien'"),
+            ("-rf", "'-rf'"),
+            ("$(x)", "'$(x)'"),
+            ("李雷", "'李雷'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
     }
 }

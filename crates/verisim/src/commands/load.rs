@@ -87,15 +87,22 @@ pub(crate) fn head(recognizer: &Recognizer) -> anyhow::Result<Head> {
 
 /// The threshold that was asked for, or the one that the model's card suggests.
 pub(crate) fn decision(args: ThresholdArgs, recognizer: &Recognizer) -> anyhow::Result<Decision> {
-    if let Some(score) = args.threshold {
-        anyhow::ensure!(
-            (-1.0..=1.0).contains(&score),
-            "--threshold is {score}, but a score is a cosine from -1 to 1"
-        );
+    if let Some(score) = typed_threshold(args)? {
         return Ok(Decision { score, fmr: None });
     }
     let ThresholdPoint { score, fmr, .. } = recognizer.card().threshold(args.fmr)?;
     Ok(Decision { score, fmr: Some(fmr) })
+}
+
+/// The threshold that was typed, if one was.
+pub(crate) fn typed_threshold(args: ThresholdArgs) -> anyhow::Result<Option<f32>> {
+    if let Some(score) = args.threshold {
+        ensure!(
+            (-1.0..=1.0).contains(&score),
+            "--threshold is {score}, but a score is a cosine from -1 to 1"
+        );
+    }
+    Ok(args.threshold)
 }
 
 /// Embeds picture files, in their order.

@@ -26,6 +26,7 @@ pub(crate) mod models;
 pub(crate) mod models_add;
 pub(crate) mod models_fetch;
 pub(crate) mod synth;
+mod thumbnail;
 pub(crate) mod train;
 pub(crate) mod verify;
 mod whoswho;

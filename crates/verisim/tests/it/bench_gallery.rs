@@ -35,3 +35,30 @@ fn vectors_are_left_for_others() {
         assert_eq!(fs::metadata(folder.join(name)).unwrap().len(), n_bytes, "{name}");
     }
 }
+
+#[test]
+fn a_mixed_load_loses_nothing_and_is_drawn() {
+    let scratch = Scratch::new();
+    let out = scratch.path("memory.svg");
+    let asked = ["bench", "gallery-load", "--minutes", "0.05", "--threads", "3", "--people", "30"];
+    let more = ["--dim", "64", "--sealed", "--out", text(&out), "--json"];
+    let found: serde_json::Value =
+        serde_json::from_str(&verisim(asked.iter().chain(&more)).ok()).unwrap();
+    for nothing in ["lost", "ghosts", "wrong_answers"] {
+        assert_eq!(found[nothing], 0, "{nothing} of {found}");
+    }
+    assert_eq!((&found["whole"], &found["threads"]), (&true.into(), &3.into()));
+    for calls in found["calls"].as_array().unwrap() {
+        assert!(calls["calls"].as_u64().unwrap() > 0, "{found}");
+    }
+    assert!(fs::read_to_string(out).unwrap().contains("Minutes"));
+}
+
+#[test]
+fn enrolling_is_measured_for_every_size_of_a_change() {
+    let asked = ["bench", "gallery-enroll", "--n", "30", "--dim", "8", "--batch", "1,10", "--json"];
+    let found: serde_json::Value = serde_json::from_str(&verisim(asked).ok()).unwrap();
+    let of = |idx: usize, key: &str| found[idx][key].clone();
+    assert_eq!([of(0, "batch"), of(1, "batch")], [1, 10], "{found}");
+    assert_eq!([of(0, "people"), of(1, "people")], [30, 30], "{found}");
+}

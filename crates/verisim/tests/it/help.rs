@@ -5,7 +5,7 @@ use crate::cli::verisim;
 /// Lines of a terminal window that nobody enlarged much.
 const SCREEN: usize = 45;
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 29] = [
     &["demo"],
     &["train"],
     &["evaluate"],
@@ -22,6 +22,8 @@ const COMMANDS: [&[&str]; 25] = [
     &["identify"],
     &["forget"],
     &["gallery"],
+    &["gallery", "doctor"],
+    &["gallery", "import"],
     &["audit"],
     &["models"],
     &["models", "list"],
@@ -31,6 +33,8 @@ const COMMANDS: [&[&str]; 25] = [
     &["synth"],
     &["data"],
     &["bench"],
+    &["bench", "gallery-load"],
+    &["bench", "gallery-enroll"],
 ];
 
 #[test]

@@ -10,7 +10,7 @@ use parquet::schema::types::ColumnDescriptor;
 const PICTURES: [&str; 8] =
     ["image.bytes", "image", "img.bytes", "img", "image_bytes", "jpg", "png", "bytes"];
 /// Columns that name an identity, likewise.
-const IDENTITIES: [&str; 6] = ["identity", "label", "name", "person", "class", "cls"];
+pub(super) const IDENTITIES: [&str; 6] = ["identity", "label", "name", "person", "class", "cls"];
 /// Cells that are read at once.
 const AT_ONCE: usize = 4096;
 

@@ -9,6 +9,8 @@
 //! hold, and groups of more rows than the file has bytes, are not.
 
 mod columns;
+mod embedding_writer;
+mod embeddings;
 mod header;
 mod source;
 #[cfg(test)]
@@ -23,6 +25,8 @@ use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use rayon::prelude::*;
 
 use self::columns::Columns;
+pub use self::embedding_writer::EmbeddingWriter;
+pub use self::embeddings::{EmbeddingRow, EmbeddingRows};
 use self::source::{Source, guarded};
 use super::identities::Identities;
 use super::positioned::PositionedFile;

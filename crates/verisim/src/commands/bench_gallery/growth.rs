@@ -22,7 +22,7 @@ pub(super) fn bench_growth(args: &GalleryBench, printer: &Printer) -> anyhow::Re
         printer.json(&sizes)?;
     }
     if let Some(path) = &args.out {
-        whole_file::write(path, plot::growth(&curves(&sizes)).as_bytes())?;
+        whole_file::write(path, plot::growth(&curves(&sizes), &memory(&sizes)).as_bytes())?;
         printer.note(format_args!("drawn: {}", path.display()));
     }
     Ok(Outcome::Done)
@@ -46,6 +46,11 @@ fn curves(sizes: &[GalleryDto]) -> Vec<GrowthCurve> {
         GrowthCurve { name: format!("{at_once}, {threads}"), points }
     };
     kinds.iter().map(curve).collect()
+}
+
+/// Megabytes that each process held when its codes were made, by number of templates.
+fn memory(sizes: &[GalleryDto]) -> Vec<(f64, f64)> {
+    sizes.iter().filter_map(|it| Some((it.templates as f64, it.resident_mb?))).collect()
 }
 
 fn in_a_process(args: &GalleryBench, n: usize) -> anyhow::Result<GalleryDto> {

@@ -5,7 +5,7 @@
 //! - [`loss`] and [`validation`]: training.
 //! - [`planes`]: embeddings of two components, network beside network.
 //! - [`whiskers()`] and [`searches`]: comparisons of losses.
-//! - [`growth()`]: searches of ever more templates.
+//! - [`growth()`]: searches of ever more templates. [`memory()`]: a process over time.
 //! - [`similarities()`] and [`nearest_pairs`]: which identities are hard to tell apart.
 //!
 //! Rates of 0, which neither a logarithm nor a normal deviate has, lie in a shaded lane marked 0.
@@ -19,6 +19,7 @@ mod growth;
 mod histogram;
 mod identification;
 mod legend;
+mod memory;
 mod nearest;
 mod place;
 mod plane;
@@ -35,6 +36,7 @@ pub(crate) use det::det;
 pub(crate) use growth::{GrowthCurve, growth};
 pub(crate) use histogram::{NamedThreshold, score_histogram};
 pub(crate) use identification::{RankCurve, cmc, open_set};
+pub(crate) use memory::memory;
 pub(crate) use nearest::{NearestPair, nearest_pairs};
 pub(crate) use plane::{Panel, planes};
 pub(crate) use roc::roc;
