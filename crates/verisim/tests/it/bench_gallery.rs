@@ -62,3 +62,18 @@ fn enrolling_is_measured_for_every_size_of_a_change() {
     assert_eq!([of(0, "batch"), of(1, "batch")], [1, 10], "{found}");
     assert_eq!([of(0, "people"), of(1, "people")], [30, 30], "{found}");
 }
+
+#[test]
+fn a_gallery_in_a_folder_is_filled_opened_and_changed() {
+    for kind in [&[][..], &["--sealed"]] {
+        let asked = [
+            "bench", "gallery", "--stored", "--n", "60", "--dim", "128", "--probes", "6", "--json",
+        ];
+        let found = verisim(asked.iter().chain(kind)).ok();
+        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+        assert_eq!((&found["templates"], &found["identities"]), (&60.into(), &15.into()));
+        assert_eq!(found["sealed"], !kind.is_empty());
+        assert_eq!(found["opened"]["mated_found"], 1.0, "{found}");
+        assert!(found["matrix_mb"].as_f64().unwrap() > 0.0, "{found}");
+    }
+}

@@ -15,6 +15,7 @@ use super::crowd::{Crowd, N_OF_IDENTITY, is_mated};
 use super::{GalleryBench, Outcome};
 use crate::memory::{peak_mib, resident_mib};
 use crate::output::Printer;
+use crate::processor;
 use crate::report::number::count;
 
 /// Templates that are enrolled in one change.
@@ -50,6 +51,12 @@ struct OpenedDto {
     /// Opening the gallery, and the first answer after that, which reads the packed templates.
     seconds_to_open: f64,
     seconds_to_first_answer: f64,
+    /// Time of all processors together for both, and for one of the further answers: what else they
+    /// do does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor_seconds_to_first_answer: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor_ms: Option<f64>,
     /// Further answers, one probe each.
     ms_median: f64,
     ms_p95: f64,
@@ -152,6 +159,10 @@ fn print(dto: &StoredDto, printer: &Printer) -> anyhow::Result<()> {
     ] {
         printer.data(format_args!("| {what} | {ms:.2} ms |"))?;
     }
+    if let (Some(seconds), Some(ms)) = (it.processor_seconds_to_first_answer, it.processor_ms) {
+        printer.data(format_args!("| processor time to the first answer | {seconds:.2} s |"))?;
+        printer.data(format_args!("| processor time of an answer | {ms:.2} ms |"))?;
+    }
     let mb = |mb: Option<f64>| mb.map_or("–".to_owned(), |mb| format!("{mb:.0} MB"));
     printer.data(format_args!(
         "| memory, and at most | {}, {} |",
@@ -169,12 +180,14 @@ pub(super) fn measure_opened(
 ) -> anyhow::Result<Outcome> {
     let crowd = Crowd { n_templates: args.n, dim: args.dim, seed: args.seed };
     let probes: Vec<Template> = crowd.probes(args.probes)?.into_iter().map(template).collect();
+    let worked_before = processor::seconds();
     let start = Instant::now();
     let mut gallery = open(folder, args)?;
     let seconds_to_open = start.elapsed().as_secs_f64();
     let start = Instant::now();
     gallery.nearest(&probes[0], LIMIT)?;
     let seconds_to_first_answer = start.elapsed().as_secs_f64();
+    let worked_at_first = processor::seconds();
 
     let (mut ms, mut n_own) = (Vec::new(), 0);
     for (idx, probe) in probes.iter().enumerate() {
@@ -184,6 +197,10 @@ pub(super) fn measure_opened(
         let own = name((idx.wrapping_mul(7919)) % crowd.n_identities());
         n_own += usize::from(is_mated(idx) && found.first().is_some_and(|it| it.identity == own));
     }
+    let worked = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
+    let processor_seconds_to_first_answer = worked(worked_before, worked_at_first);
+    let worked_since = worked(worked_at_first, processor::seconds());
+    let processor_ms = worked_since.map(|it| 1e3 * it / probes.len() as f64);
     ms.sort_by(f64::total_cmp);
     let rule = DecisionRule { threshold: 0.4, winner: Winner::Best, limit: LIMIT };
     let batch: Vec<Template> = probes.iter().cycle().take(BATCH).cloned().collect();
@@ -230,6 +247,8 @@ pub(super) fn measure_opened(
     printer.json(&OpenedDto {
         seconds_to_open,
         seconds_to_first_answer,
+        processor_seconds_to_first_answer,
+        processor_ms,
         ms_median: ms[ms.len() / 2],
         ms_p95: ms[ms.len() * 95 / 100],
         ms_of_64,
