@@ -104,7 +104,7 @@ impl Sight {
         let (mut seen, mut refusal) = (Vec::new(), None);
         for index in chosen {
             let face = faces[index];
-            match self.chip(photograph, &face, template) {
+            match chip_of(photograph, &face, template) {
                 Ok(chip) => {
                     let measures = Measures::of(photograph, &face).ok();
                     seen.push(SeenFace { face, measures, chip });
@@ -117,23 +117,21 @@ impl Sight {
             _ => Ok(seen),
         }
     }
+}
 
-    /// The chip of a face that was found; by its box alone if there are no landmarks.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the face cannot be aligned.
-    #[expect(clippy::unused_self, reason = "whoever found the face cuts its chip")]
-    pub fn chip(
-        &self,
-        photograph: &Picture,
-        face: &FoundFace,
-        template: &Template,
-    ) -> Result<Picture, AlignError> {
-        match &face.landmarks {
-            Some(landmarks) => chip(photograph, landmarks, template),
-            None => box_chip(photograph, &face.area, BOX_MARGIN, template.size()),
-        }
+/// The chip of a face that was found in a photograph; by its box alone if there are no landmarks.
+///
+/// # Errors
+///
+/// Fails if the face cannot be aligned.
+pub fn chip_of(
+    photograph: &Picture,
+    face: &FoundFace,
+    template: &Template,
+) -> Result<Picture, AlignError> {
+    match &face.landmarks {
+        Some(landmarks) => chip(photograph, landmarks, template),
+        None => box_chip(photograph, &face.area, BOX_MARGIN, template.size()),
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use verisim_face::chip::resize;
 use verisim_face::image::encode_jpeg;
-use verisim_face::pipeline::Pipeline;
+use verisim_face::pipeline::{Pipeline, chip_of};
 use verisim_face::{FoundFace, Picture};
 use verisim_gallery::{MAX_THUMBNAIL_BYTES, Thumbnail};
 
@@ -18,9 +18,9 @@ pub(super) fn thumbnail(
     picture: &Picture,
     face: Option<&FoundFace>,
 ) -> anyhow::Result<Thumbnail> {
-    let chip = match (face, pipeline.sight()) {
-        (Some(face), Some(sight)) => sight.chip(picture, face, &pipeline.template())?,
-        _ => picture.clone(),
+    let chip = match face {
+        Some(face) => chip_of(picture, face, &pipeline.template())?,
+        None => picture.clone(),
     };
     let longest = chip.width().max(chip.height());
     let scaled = |side: usize| (side * MAX_SIDE / longest.max(1)).max(1);

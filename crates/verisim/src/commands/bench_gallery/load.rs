@@ -77,7 +77,7 @@ struct LoadDto {
     calls: Vec<CallsDto>,
     /// Errors by kind: calls that were refused, all of which changed nothing.
     errors: BTreeMap<String, usize>,
-    /// Searches that named somebody wrongly, or a mated probe's person not at all.
+    /// Searches that named somebody who was not asked for, or whom an enrolled template is of not at all.
     wrong_answers: usize,
     /// Calls to forget whose bytes another handle kept in the log of writes for longer than they waited.
     not_wiped_at_once: usize,
