@@ -37,11 +37,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod admission;
 mod audit;
 mod blob;
 mod damage;
 mod decision;
 mod details;
+mod engine;
 mod error;
 mod file;
 mod gallery;
@@ -58,13 +60,17 @@ mod schema;
 mod store;
 mod vault;
 
+pub use admission::{Enrolled, Enrollment};
 pub use audit::{Action, Event, InvalidReceipt, Receipt};
 pub use damage::Damage;
 pub use decision::{Candidate, Decision, DecisionRule, Winner};
 pub use details::{Details, InvalidDetails, MAX_LABEL_BYTES, MAX_METADATA_BYTES, Metadata};
+#[cfg(feature = "postgres")]
+pub use engine::postgres::{Address, PostgresGallery};
+pub use engine::{Copied, Engine, Place, copy};
 pub use error::{GalleryError, Mismatch};
 pub use gallery::{
-    Enrolled, Enrollment, Forgotten, Gallery, IdentitySummary, Stats, TemplateSummary,
+    Forgotten, Gallery, IdentitySummary, Stats, TemplateSummary,
 };
 pub use id::{InvalidId, RandomId};
 pub use name::{InvalidName, MAX_NAME_BYTES, UNKNOWN_PERSON};

@@ -22,9 +22,8 @@ pub(crate) fn migrate(session: &Session<'_>, now: i64) -> Result<(), GalleryErro
     let uid = RandomId::draw().map_err(|error| session.failed(error))?;
     let vault = Vault::plain(uid);
     let chain = vault.chain();
-    let genesis = chain.genesis();
     let row = GalleryRow { uid, model, dim };
-    session.create(row, None, (&genesis, &chain.end(&genesis, 0)))?;
+    session.create(row, None, &chain.start())?;
     let record = |action| {
         let event = Event { at: now, actor: ACTOR.to_owned(), action };
         ledger::append(session, &chain, &event).map(drop)

@@ -137,7 +137,8 @@ pub(crate) fn add_sample(
 ) -> Result<(), GalleryError> {
     let make = || -> io::Result<_> {
         let uid = RandomId::draw()?;
-        let bytes = encode_sample(sample).map_err(io::Error::other)?;
+        let label = sample.label.as_deref();
+        let bytes = encode_sample(&sample.template.embedding, label).map_err(io::Error::other)?;
         let sealed = vault.seal(&person.key, Place::Template(person.uid, uid), &bytes)?;
         let thumbnail = sample.thumbnail.as_ref().map(|it| -> io::Result<_> {
             let bytes = encode_thumbnail(it).map_err(io::Error::other)?;

@@ -8,6 +8,14 @@ use crate::vault::{Key, mac};
 /// SHA-256 of a record and all before it; in a sealed gallery HMAC-SHA256.
 pub(crate) type Hash = [u8; 32];
 
+/// Where the log ends: the last position, the hash there, and what vouches for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogEnd {
+    pub(crate) position: i64,
+    pub(crate) head: Hash,
+    pub(crate) end: Hash,
+}
+
 /// Computes the hashes of one gallery's log.
 ///
 /// Without a key anybody can compute them: that shows accidents, and changes by those who do not
@@ -25,6 +33,27 @@ impl Chain {
     /// What comes before the first record.
     pub(crate) fn genesis(&self) -> Hash {
         self.hash(&[b"genesis"])
+    }
+
+    /// Where a log without records ends.
+    pub(crate) fn start(&self) -> LogEnd {
+        self.end_at(0, self.genesis())
+    }
+
+    /// Where a log that ended in `before` ends after one more record.
+    pub(crate) fn after(&self, before: &LogEnd, record: &str) -> LogEnd {
+        let position = before.position + 1;
+        self.end_at(position, self.link(&before.head, position, record))
+    }
+
+    /// Whether what vouches for the end of the log does.
+    pub(crate) fn vouches(&self, end: &LogEnd) -> bool {
+        *end == self.end_at(end.position, end.head)
+    }
+
+    /// The end of a log whose last hash is `head`.
+    pub(crate) fn end_at(&self, position: i64, head: Hash) -> LogEnd {
+        LogEnd { position, head, end: self.end(&head, position) }
     }
 
     /// The hash of the record at `position`, after one whose hash is `previous`.

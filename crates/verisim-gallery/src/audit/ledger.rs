@@ -1,11 +1,9 @@
-//! Writing and reading the log of a gallery: every record is checked against the chain.
+//! Writing and reading the log of an embedded gallery: every record is checked against the chain.
 
-use std::collections::BTreeSet;
-
-use super::{Action, Chain, Event, Receipt};
+use super::reading::{Held, Reading, agree};
+use super::{Chain, Event, LogEnd, Receipt};
 use crate::error::Mismatch;
-use crate::id::RandomId;
-use crate::store::{LogEnd, Session};
+use crate::store::Session;
 use crate::{Damage, GalleryError};
 
 /// Adds an event within a change; it is in the log if and only if the change is.
@@ -14,11 +12,12 @@ pub(crate) fn append(
     chain: &Chain,
     event: &Event,
 ) -> Result<LogEnd, GalleryError> {
-    let before = checked_end(session, chain)?;
+    let before = session.log_end()?;
+    if !chain.vouches(&before) {
+        return Err(session.damaged(Damage::Log { position: before.position }));
+    }
     let record = event.to_json();
-    let position = before.position + 1;
-    let head = chain.link(&before.head, position, &record);
-    let after = LogEnd { position, head, end: chain.end(&head, position) };
+    let after = chain.after(&before, &record);
     session.push_record(&record, &after)?;
     Ok(after)
 }
@@ -29,44 +28,21 @@ pub(crate) fn append(
 pub(crate) fn read(
     session: &Session<'_>,
     chain: &Chain,
-    mut each: impl FnMut(i64, &[u8; 32], Event),
+    each: impl FnMut(i64, &[u8; 32], Event),
 ) -> Result<LogEnd, GalleryError> {
-    let end = checked_end(session, chain)?;
-    let (mut position, mut head) = (0, chain.genesis());
-    session.records(|found, record, hash| {
-        position += 1;
-        let expected = chain.link(&head, position, record);
-        let event = Event::from_json(record);
-        let damaged = || session.damaged(Damage::Log { position });
-        if found != position || hash != expected {
-            return Err(damaged());
-        }
-        head = expected;
-        each(position, &head, event.ok_or_else(damaged)?);
-        Ok(())
-    })?;
-    if (position, head) == (end.position, end.head) {
-        Ok(end)
-    } else {
-        Err(session.damaged(Damage::Log { position: position.min(end.position) + 1 }))
-    }
+    let reading = follow(session, chain, each)?;
+    Ok(reading.finish().map_err(|damage| session.damaged(damage))?.0)
 }
 
 /// Fails unless the log is whole, and says of all enrolled identities, and of no others, that they
 /// were enrolled and not forgotten.
 pub(crate) fn check(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
-    let mut recorded: BTreeSet<RandomId> = BTreeSet::new();
-    let end = read(session, chain, |_, _, event| match event.action {
-        Action::Enrolled { person, .. } => drop(recorded.insert(person)),
-        Action::Forgotten { person, .. } => drop(recorded.remove(&person)),
-        _ => {}
-    })?;
-    let enrolled: BTreeSet<RandomId> =
-        session.identities()?.into_iter().map(|row| row.uid).collect();
-    match recorded.symmetric_difference(&enrolled).count() {
-        0 => Ok(end),
-        n_identities => Err(session.damaged(Damage::Unrecorded { n_identities })),
-    }
+    let reading = follow(session, chain, |_, _, _| {})?;
+    let enrolled = session.identities()?.into_iter().map(|row| row.uid).collect();
+    let checked = reading
+        .finish()
+        .and_then(|(end, recorded)| agree(&recorded, &enrolled).map(|()| end));
+    checked.map_err(|damage| session.damaged(damage))
 }
 
 /// Where a receipt disagrees with the log and the identities, if it does.
@@ -75,33 +51,23 @@ pub(crate) fn mismatch(
     chain: &Chain,
     receipt: &Receipt,
 ) -> Result<Option<Mismatch>, GalleryError> {
-    let mut is_confirmed = false;
-    let end = read(session, chain, |position, head, event| {
-        let Receipt { person, n_templates, at, .. } = *receipt;
-        let expected = Action::Forgotten { person, n_templates };
-        is_confirmed |= position == receipt.position
-            && *head == receipt.head
-            && (event.at, event.action) == (at, expected);
-    })?;
-    Ok(if session.gallery()?.uid != receipt.gallery {
-        Some(Mismatch::Gallery)
-    } else if receipt.position > end.position {
-        Some(Mismatch::Beyond)
-    } else if !is_confirmed {
-        Some(Mismatch::Record)
-    } else if session.is_enrolled(receipt.person)? {
-        Some(Mismatch::Enrolled)
-    } else {
-        None
-    })
+    let mut held = Held::new(receipt);
+    let end = read(session, chain, |position, head, event| held.next(position, head, &event))?;
+    let is_enrolled = session.is_enrolled(receipt.person)?;
+    Ok(held.mismatch(session.gallery()?.uid, &end, is_enrolled))
 }
 
-/// Where the log ends, if what vouches for it does.
-fn checked_end(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
-    let end = session.log_end()?;
-    if end.end == chain.end(&end.head, end.position) {
-        Ok(end)
-    } else {
-        Err(session.damaged(Damage::Log { position: end.position }))
-    }
+fn follow<'a>(
+    session: &Session<'_>,
+    chain: &'a Chain,
+    mut each: impl FnMut(i64, &[u8; 32], Event),
+) -> Result<Reading<'a>, GalleryError> {
+    let damaged = |damage| session.damaged(damage);
+    let mut reading = Reading::new(chain, session.log_end()?).map_err(damaged)?;
+    session.records(|position, record, hash| {
+        let (event, head) = reading.next(position, record, hash).map_err(damaged)?;
+        each(position, &head, event);
+        Ok(())
+    })?;
+    Ok(reading)
 }

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Gallery;
 use crate::audit::{Action, ledger};
-use crate::id::RandomId;
 use crate::patience::BUSY_TIMEOUT;
 use crate::policy::Policy;
 use crate::vault::Secret;
@@ -135,13 +134,9 @@ impl Gallery {
         if fs::metadata(file::log_of_writes(from)).is_ok_and(|it| it.len() > 0) {
             return Err(GalleryError::Busy { path: from.to_owned() });
         }
-        let id = RandomId::draw().map_err(|error| GalleryError::from_io(folder, error))?;
-        let draft: PathBuf = folder.join(format!(".restore-{id}"));
-        let restored = Self::restore_in(from, &draft, &target, secret);
-        // A draft that cannot be removed is no reason to fail, but it holds templates.
-        let removed = if draft.exists() { fs::remove_dir_all(&draft) } else { Ok(()) };
-        restored?;
-        removed.map_err(|error| GalleryError::from_io(&draft, error))?;
+        file::in_draft(folder, "restore", |draft| {
+            Self::restore_in(from, draft, &target, secret)
+        })?;
         Self::open(folder, secret)
     }
 

@@ -5,6 +5,7 @@ mod forget;
 mod list;
 mod log;
 mod maintain;
+mod pour;
 mod search;
 
 use std::fmt;
@@ -13,21 +14,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use verisim_core::ModelDigest;
 
-use crate::audit::{Action, Event, ledger};
+use crate::admission::Binding;
+use crate::audit::{Action, Event, LogEnd, ledger};
 use crate::details::check_text;
 use crate::id::RandomId;
 use crate::matrix::Matrix;
 use crate::policy::Policy;
-use crate::store::{GalleryRow, LogEnd, SealRow, Session, Store};
+use crate::store::{GalleryRow, SealRow, Session, Store};
 use crate::vault::{Secret, Vault};
 use crate::{Damage, GalleryError, migration};
-pub use enroll::{Enrolled, Enrollment};
 pub use forget::Forgotten;
 pub use list::{IdentitySummary, TemplateSummary};
 pub use maintain::Stats;
 
 /// Who is said to have acted, until [`Gallery::set_actor`] says otherwise.
-const SOMEBODY: &str = "unnamed";
+pub(crate) const SOMEBODY: &str = "unnamed";
 
 /// The enrolled templates of one model, in a folder.
 ///
@@ -90,7 +91,7 @@ impl Gallery {
     fn new(store: Store, secret: Option<&Secret>) -> Result<Self, GalleryError> {
         let session = store.view()?;
         let GalleryRow { uid, model, dim } = session.gallery()?;
-        let vault = unlock(&session, store.path(), uid, secret)?;
+        let vault = unlock(session.seal()?.as_ref(), store.path(), uid, secret)?;
         drop(session);
         // A matrix that no number of forgets fits, to be filled at the first search.
         let matrix = Matrix::new(dim, -1);
@@ -212,14 +213,11 @@ impl Gallery {
 
     /// Fails unless a template of this model and dimension can be compared with the enrolled ones.
     fn expect(&self, model: ModelDigest, dim: usize) -> Result<(), GalleryError> {
-        let path = || self.store.path().to_owned();
-        if model != self.model {
-            Err(GalleryError::OtherModel { path: path(), gallery: self.model, given: model })
-        } else if dim != self.dim {
-            Err(GalleryError::OtherDim { path: path(), gallery: self.dim, given: dim })
-        } else {
-            Ok(())
-        }
+        self.binding().expect(model, dim)
+    }
+
+    fn binding(&self) -> Binding<'_> {
+        Binding { place: self.store.path(), model: self.model, dim: self.dim }
     }
 }
 
@@ -236,23 +234,26 @@ fn create(
     dim: usize,
     secret: Option<&Secret>,
 ) -> Result<(), GalleryError> {
-    let draw = || -> std::io::Result<_> {
-        let derivation = secret.map(Secret::derivation).transpose()?.flatten();
-        Ok((RandomId::draw()?, derivation))
-    };
-    let (uid, derivation) = draw().map_err(|error| session.failed(error))?;
-    let master = secret.and_then(|secret| secret.master_key(derivation.as_ref()));
-    let vault = master.map_or_else(|| Vault::plain(uid), |key| Vault::sealed(uid, &key));
-    if secret.is_some() && vault.check().is_none() {
-        return Err(session.failed(std::io::Error::other("no memory to derive the key")));
-    }
+    let (uid, vault, seal) = draw_vault(secret).map_err(|error| session.failed(error))?;
     let chain = vault.chain();
-    let genesis = chain.genesis();
-    let seal = vault.check().map(|&check| SealRow { derivation, check });
     let row = GalleryRow { uid, model, dim };
-    session.create(row, seal.as_ref(), (&genesis, &chain.end(&genesis, 0)))?;
+    session.create(row, seal.as_ref(), &chain.start())?;
     let event = Event { at: unix_seconds(), actor: SOMEBODY.to_owned(), action: Action::Created };
     ledger::append(session, &chain, &event).map(drop)
+}
+
+/// The random id of a new gallery, its vault, and what it keeps of how it is sealed.
+pub(crate) fn draw_vault(
+    secret: Option<&Secret>,
+) -> std::io::Result<(RandomId, Vault, Option<SealRow>)> {
+    let uid = RandomId::draw()?;
+    let Some(secret) = secret else { return Ok((uid, Vault::plain(uid), None)) };
+    let derivation = secret.derivation()?;
+    let master = secret.master_key(derivation.as_ref());
+    let master = master.ok_or_else(|| std::io::Error::other("no memory to derive the key"))?;
+    let vault = Vault::sealed(uid, &master);
+    let seal = vault.check().map(|&check| SealRow { derivation, check });
+    Ok((uid, vault, seal))
 }
 
 fn migrate(session: &Session<'_>) -> Result<(), GalleryError> {
@@ -260,32 +261,32 @@ fn migrate(session: &Session<'_>) -> Result<(), GalleryError> {
 }
 
 /// The vault of a gallery, if the secret is the one that it needs.
-fn unlock(
-    session: &Session<'_>,
+pub(crate) fn unlock(
+    seal: Option<&SealRow>,
     path: &Path,
     gallery: RandomId,
     secret: Option<&Secret>,
 ) -> Result<Vault, GalleryError> {
     let path = path.to_owned();
-    match (session.seal()?, secret) {
+    match (seal, secret) {
         (None, None) => Ok(Vault::plain(gallery)),
         (None, Some(_)) => Err(GalleryError::NotSealed { path }),
         (Some(_), None) => Err(GalleryError::Sealed { path }),
         (Some(SealRow { derivation, check }), Some(secret)) => {
             if derivation.is_some_and(|it| !it.is_bearable()) {
-                return Err(session.damaged(Damage::Derivation));
+                return Err(GalleryError::Damaged { path, damage: Damage::Derivation });
             }
             let master = secret.master_key(derivation.as_ref());
             let vault = master.map(|key| Vault::sealed(gallery, &key));
             let expected = if derivation.is_some() { "a passphrase" } else { "a key" };
             vault
-                .filter(|it| it.check() == Some(&check))
+                .filter(|it| it.check() == Some(check))
                 .ok_or(GalleryError::WrongSecret { path, expected })
         }
     }
 }
 
-fn unix_seconds() -> i64 {
+pub(crate) fn unix_seconds() -> i64 {
     // A clock before 1970 is wrong anyway, and no reason not to enroll.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs().cast_signed())
 }

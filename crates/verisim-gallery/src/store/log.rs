@@ -2,15 +2,7 @@
 
 use super::{Session, first};
 use crate::GalleryError;
-use crate::audit::Hash;
-
-/// Where the log ends: the last position, the hash there, and what vouches for both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LogEnd {
-    pub(crate) position: i64,
-    pub(crate) head: Hash,
-    pub(crate) end: Hash,
-}
+use crate::audit::LogEnd;
 
 impl Session<'_> {
     pub(crate) fn log_end(&self) -> Result<LogEnd, GalleryError> {

@@ -20,6 +20,7 @@ pub(crate) struct TemplateRow {
     pub(crate) id: i64,
     pub(crate) uid: RandomId,
     pub(crate) identity: i64,
+    pub(crate) source_tag: [u8; 32],
     pub(crate) quality: Option<u8>,
     pub(crate) enrolled_at: i64,
     pub(crate) sealed: Vec<u8>,
@@ -50,7 +51,7 @@ pub(crate) struct NewTemplate<'a> {
 const IDENTITIES: &str = "SELECT identity.id, uid, details.content, person_key.content, enrolled_at
     FROM identity LEFT JOIN slot AS details ON details.id = identity.details
         LEFT JOIN slot AS person_key ON person_key.id = identity.person_key";
-const TEMPLATES: &str = "SELECT template.id, uid, identity, quality, enrolled_at, content
+const TEMPLATES: &str = "SELECT template.id, uid, identity, source_tag, quality, enrolled_at, content
     FROM template LEFT JOIN slot ON slot.id = template.slot";
 
 impl Session<'_> {
@@ -160,12 +161,6 @@ impl Session<'_> {
         self.run(|sql| first(sql, select, [template]).optional())
     }
 
-    /// Whether an identity has a template of this source.
-    pub(crate) fn has_source(&self, identity: i64, tag: &[u8; 32]) -> Result<bool, GalleryError> {
-        let select = "SELECT 1 FROM template WHERE identity = ?1 AND source_tag = ?2";
-        self.run(|sql| sql.prepare_cached(select)?.exists((identity, tag)))
-    }
-
     /// Adds an identity, and returns its row.
     pub(crate) fn add_identity(&self, new: &NewIdentity<'_>) -> Result<i64, GalleryError> {
         self.run(|sql| {
@@ -237,8 +232,9 @@ fn template_row(row: &Row<'_>) -> rusqlite::Result<TemplateRow> {
         id: row.get(0)?,
         uid: RandomId::new(row.get(1)?),
         identity: row.get(2)?,
-        quality: row.get(3)?,
-        enrolled_at: row.get(4)?,
-        sealed: row.get(5)?,
+        source_tag: row.get(3)?,
+        quality: row.get(4)?,
+        enrolled_at: row.get(5)?,
+        sealed: row.get(6)?,
     })
 }

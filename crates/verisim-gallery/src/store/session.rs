@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 use verisim_core::ModelDigest;
 
 use super::{Session, explain, first};
+use crate::audit::LogEnd;
 use crate::id::RandomId;
 use crate::policy::{NearDuplicates, Policy, ScoreRule};
 use crate::schema::{APPLICATION_ID, FORMAT, TABLES, contradictions};
@@ -31,12 +32,12 @@ impl Session<'_> {
         self.sql.commit().map_err(|error| explain(self.path, error))
     }
 
-    /// Makes the tables and the row of the gallery, with an empty log that ends in `end`.
+    /// Makes the tables and the row of the gallery, with an empty log that ends so.
     pub(crate) fn create(
         &self,
         gallery: GalleryRow,
         seal: Option<&SealRow>,
-        (head, end): (&[u8; 32], &[u8; 32]),
+        end: &LogEnd,
     ) -> Result<(), GalleryError> {
         self.run(|sql| {
             sql.execute_batch(TABLES)?;
@@ -45,7 +46,7 @@ impl Session<'_> {
                     near_duplicates, record_searches, n_events, head, end_of_log)
                 VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, 0, 0, ?4, ?5)";
             let dim = dim.cast_signed();
-            sql.execute(insert, (uid.as_bytes(), model.as_bytes(), dim, head, end))?;
+            sql.execute(insert, (uid.as_bytes(), model.as_bytes(), dim, end.head, end.end))?;
             if let Some(SealRow { derivation, check }) = seal {
                 let insert = "INSERT INTO seal VALUES (1, ?1, ?2, ?3, ?4, ?5)";
                 let it = derivation.as_ref();
@@ -139,6 +140,14 @@ impl Session<'_> {
 
     pub(crate) fn setting(&self, key: &str) -> Result<Option<String>, GalleryError> {
         self.run(|sql| first(sql, "SELECT value FROM setting WHERE key = ?1", [key]).optional())
+    }
+
+    /// All settings, by key.
+    pub(crate) fn settings(&self) -> Result<Vec<(String, String)>, GalleryError> {
+        let select = "SELECT key, value FROM setting ORDER BY key";
+        self.run(|sql| {
+            sql.prepare_cached(select)?.query_map([], |row| row.try_into())?.collect()
+        })
     }
 
     pub(crate) fn set_setting(&self, key: &str, value: &str) -> Result<(), GalleryError> {

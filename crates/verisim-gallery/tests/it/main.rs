@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "what these helpers of tests cannot do fails the test")]
 
 mod child;
+mod conformance;
 mod copies;
 mod damage;
+mod engines;
 mod everyday;
 mod forgetting;
 #[cfg(unix)]
