@@ -86,6 +86,7 @@ class Cluster:
         self.sql(ports[0], "postgres", "SELECT pg_reload_conf()")
         print(f"VERISIM_TEST_POSTGRES=postgres://verisim@127.0.0.1:{ports[0]}/verisim")
         print(f"VERISIM_TEST_POSTGRES_STANDBY=postgres://verisim@127.0.0.1:{ports[1]}/verisim")
+        print(f"VERISIM_TEST_POSTGRES_BIN={self.bin}")
 
     def kill(self):
         """Leaves no process of the primary a moment to put anything in order."""
@@ -118,9 +119,12 @@ class Cluster:
         with open(self.folder / "output", "a+") as output:
             start = output.tell()
             # Nothing of the environment, where PGHOST and the like would lead elsewhere.
-            done = subprocess.run(
-                command, cwd=self.folder, env={"LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **identity
-            )
+            try:
+                done = subprocess.run(
+                    command, cwd=self.folder, env={"LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **identity
+                )
+            except PermissionError:
+                sys.exit(f"{self.bin} or {self.folder} cannot be entered by nobody, as whom the server runs: chmod 755 what leads there")
             output.seek(start)
             if check and done.returncode != 0:
                 sys.exit(f"{program} failed with {done.returncode}:\n{output.read()}")

@@ -46,6 +46,19 @@ impl Place {
         text.to_str().is_some_and(|text| SCHEMES.iter().any(|scheme| text.starts_with(scheme)))
     }
 
+    /// Gives the password of a server, unless its address holds one; a folder needs none.
+    #[must_use]
+    pub fn or_password(self, password: &str) -> Self {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Server(address) => Self::Server(Box::new(address.or_password(password))),
+            Self::Folder(folder) => {
+                let _ = password;
+                Self::Folder(folder)
+            }
+        }
+    }
+
     /// Opens the gallery that is there.
     ///
     /// # Errors

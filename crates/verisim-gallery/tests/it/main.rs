@@ -4,7 +4,9 @@
 
 mod child;
 mod conformance;
+mod conformance_search;
 mod copies;
+mod copying;
 mod damage;
 mod engines;
 mod everyday;
@@ -12,6 +14,8 @@ mod forgetting;
 #[cfg(unix)]
 mod killing;
 mod migration;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod refusals;
 mod sealing;
 mod sharing;

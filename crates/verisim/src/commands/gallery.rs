@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use verisim_gallery::{Gallery, NearDuplicates, Policy, ScoreRule};
+use verisim_gallery::{Engine, NearDuplicates, Policy, ScoreRule};
 
 use super::Outcome;
+use super::gallery_copy::{self, CopyArgs};
 use crate::access::{AccessArgs, write_new_key};
 use crate::output::Printer;
+
+/// Who is said to act, unless somebody else is named.
+const COMMAND: &str = "verisim gallery";
 
 /// List, check, copy or compact a gallery
 #[derive(Debug, clap::Subcommand)]
@@ -15,6 +19,7 @@ use crate::output::Printer;
 Examples:
   verisim gallery list g/
   verisim gallery backup g/ g-monday.sqlite
+  verisim gallery copy --from g/ --to postgres://verisim@db.example/faces
   verisim gallery new-key door.key        then: verisim enroll --key-file door.key ...")]
 pub(crate) enum GalleryCommand {
     /// List the people enrolled: name, number of templates
@@ -42,6 +47,8 @@ pub(crate) enum GalleryCommand {
     },
     /// Change the rules that are stored with the gallery
     Policy(PolicyArgs),
+    /// Copy a gallery from a folder to a server, or the other way, and compare the two
+    Copy(CopyArgs),
     /// Copy the gallery into a new file, while others use it
     Backup {
         #[command(flatten)]
@@ -73,7 +80,7 @@ pub(crate) enum GalleryCommand {
 /// Which gallery, and what opens it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Folder of the gallery
+    /// Folder of the gallery, or postgres://USER@HOST/DATABASE
     gallery: PathBuf,
 
     #[command(flatten)]
@@ -146,15 +153,15 @@ struct StatsDto {
 }
 
 impl Place {
-    fn open(&self) -> anyhow::Result<Gallery> {
-        self.access.open(&self.gallery, "verisim gallery")
+    fn open(&self) -> anyhow::Result<Box<dyn Engine>> {
+        self.access.open(&self.gallery, COMMAND)
     }
 }
 
 /// Runs the command.
 pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Result<Outcome> {
     match command {
-        GalleryCommand::List { place, json } => list(&place.open()?, *json, printer)?,
+        GalleryCommand::List { place, json } => list(&*place.open()?, *json, printer)?,
         GalleryCommand::Check { place } => {
             let gallery = place.open()?;
             gallery.check()?;
@@ -164,15 +171,16 @@ pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Re
                 "whole: {people} people with {templates} templates of model {model}"
             ))?;
         }
-        GalleryCommand::Stats { place, json } => stats(&place.open()?, *json, printer)?,
+        GalleryCommand::Stats { place, json } => stats(&*place.open()?, *json, printer)?,
         GalleryCommand::Policy(args) => {
             let mut gallery = args.place.open()?;
             let policy = args.applied_to(gallery.policy()?);
             gallery.set_policy(policy)?;
-            stats(&gallery, false, printer)?;
+            stats(&*gallery, false, printer)?;
         }
+        GalleryCommand::Copy(args) => gallery_copy::copy(args, printer)?,
         GalleryCommand::Backup { place, to } => {
-            place.open()?.backup(to)?;
+            place.access.open_folder(&place.gallery, COMMAND)?.backup(to)?;
             printer.data(format_args!("copied to {}", to.display()))?;
         }
         GalleryCommand::Restore { from, place } => {
@@ -192,7 +200,7 @@ pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Re
     Ok(Outcome::Done)
 }
 
-fn list(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()> {
+fn list(gallery: &dyn Engine, json: bool, printer: &Printer) -> anyhow::Result<()> {
     for identity in gallery.identities()? {
         let (details, templates) = (&identity.details, identity.n_templates);
         if json {
@@ -213,7 +221,7 @@ fn list(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn stats(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()> {
+fn stats(gallery: &dyn Engine, json: bool, printer: &Printer) -> anyhow::Result<()> {
     let stats = gallery.stats()?;
     let Policy { rule, max_templates, near_duplicates, record_searches } = stats.policy;
     let dto = StatsDto {

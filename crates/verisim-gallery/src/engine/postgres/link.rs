@@ -159,7 +159,9 @@ fn jittered(pause: Duration) -> Duration {
 
 /// How every connection is set up.
 fn session_settings(address: &Address) -> String {
-    let Address { schema, ef_search, .. } = address;
+    let Address { schema, ef_search, patience, .. } = address;
+    // Zero would mean for ever.
+    let patience = patience.as_secs().max(1);
     // The extension may be in any schema. A commit is to be on disk, and on the standby where there
     // is a synchronous one, when it returns. A plan for a row more is not worth compiling.
     format!(
@@ -171,7 +173,7 @@ fn session_settings(address: &Address) -> String {
              WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
          SET hnsw.ef_search = {ef_search};
          SET jit = off;
-         SET lock_timeout = '10s';
+         SET lock_timeout = '{patience}s';
          SET client_min_messages = warning;"
     )
 }
