@@ -168,3 +168,48 @@ impl Intake for Tally {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use verisim_core::Embedding;
+
+    use super::*;
+    use crate::id::RandomId;
+    use crate::vault::Vault;
+
+    /// The digest of templates, given as their numbers and qualities.
+    fn digest(templates: &[(u8, u8)]) -> Copied {
+        let mut tally = Tally::default();
+        let key = Vault::plain(RandomId::new([1; 16])).draw_key().unwrap();
+        let embedding = Embedding::new(vec![0.6, 0.8]).unwrap();
+        for &(number, quality) in templates {
+            let template = PortableTemplate {
+                uid: RandomId::new([number; 16]),
+                person: RandomId::new([2; 16]),
+                person_key: &key,
+                source_tag: [3; 32],
+                embedding: &embedding,
+                label: None,
+                thumbnail: None,
+                quality: Some(quality),
+                enrolled_at: 4,
+            };
+            tally.template(&template).unwrap();
+        }
+        tally.copied()
+    }
+
+    #[test]
+    fn a_digest_tells_what_differs_but_not_the_order() {
+        let expected = digest(&[(1, 50), (2, 60), (3, 70)]);
+        assert_eq!(digest(&[(3, 70), (1, 50), (2, 60)]), expected);
+        for other in [
+            &[(1, 50), (2, 60), (3, 71)][..],
+            &[(1, 60), (2, 50), (3, 70)],
+            &[(1, 50), (2, 60)],
+            &[(1, 50), (2, 60), (3, 70), (3, 70)],
+        ] {
+            assert_ne!(digest(other).digest, expected.digest);
+        }
+    }
+}

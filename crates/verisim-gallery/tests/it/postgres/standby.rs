@@ -19,8 +19,8 @@ fn standby() -> Option<String> {
 fn searches_go_to_the_standby_and_changes_to_the_primary() {
     let (Some(bench), Some(standby)) = (Bench::postgres(), standby()) else { return };
     let primary = server().unwrap();
-    let (schema, app) = (bench.schema("g"), bench.schema("a"));
-    let app = &app[app.len() - 40..];
+    let schema = bench.schema("g");
+    let app = &schema;
     let both = format!("{},{}", host_of(&standby), host_of(&primary));
     let url = primary.replace(host_of(&primary), &both);
     let url = format!("{url}?gallery={schema}&reads=replicas&exact=true&application_name={app}");
