@@ -24,7 +24,6 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const N_EACH: usize = 2;
 const N_PROBES: usize = 100;
 
-
 fn model() -> ModelDigest {
     ModelDigest::new([7; 32])
 }
@@ -87,7 +86,10 @@ fn main() -> Outcome<()> {
     sql(url, "REINDEX INDEX figures.template_embedding")?;
     println!("of which index\t{:.1} s", begun.elapsed().as_secs_f64());
     for (what, of) in [
-        ("table with its keys, without the index", "pg_total_relation_size('figures.template') - pg_relation_size('figures.template_embedding')"),
+        (
+            "table with its keys, without the index",
+            "pg_total_relation_size('figures.template') - pg_relation_size('figures.template_embedding')",
+        ),
         ("index over halves", "pg_relation_size('figures.template_embedding')"),
         ("identities", "pg_total_relation_size('figures.identity')"),
     ] {
@@ -111,7 +113,9 @@ fn main() -> Outcome<()> {
     let expected = [exact.decide_many(&mated, &rule)?, exact.decide_many(&strangers, &rule)?];
     let each = begun.elapsed() / (2 * N_PROBES) as u32;
     println!("exact, 4 connections\t{:.1} ms a probe", 1e3 * each.as_secs_f64());
-    println!("ef_search\tone by one, median ms\tbest ms\tprobes/s, 4 connections\trecall@1 mated\tstrangers");
+    println!(
+        "ef_search\tone by one, median ms\tbest ms\tprobes/s, 4 connections\trecall@1 mated\tstrangers"
+    );
     for ef_search in [40, 100, 200, 400, 800] {
         let mut quick = place(&format!("ef_search={ef_search}"))?.open(None)?;
         quick.decide_many(&mated, &rule)?;
@@ -165,11 +169,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn enroll(
-    gallery: &mut dyn Engine,
-    persons: std::ops::Range<usize>,
-    dim: usize,
-) -> Outcome<()> {
+fn enroll(gallery: &mut dyn Engine, persons: std::ops::Range<usize>, dim: usize) -> Outcome<()> {
     let mut people = Vec::new();
     for person in persons {
         let mut samples = Vec::new();

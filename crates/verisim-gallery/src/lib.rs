@@ -69,9 +69,7 @@ pub use details::{Details, InvalidDetails, MAX_LABEL_BYTES, MAX_METADATA_BYTES, 
 pub use engine::postgres::{Address, PostgresGallery};
 pub use engine::{Copied, Engine, Place, copy};
 pub use error::{GalleryError, Mismatch};
-pub use gallery::{
-    Forgotten, Gallery, IdentitySummary, Stats, TemplateSummary,
-};
+pub use gallery::{Forgotten, Gallery, IdentitySummary, Stats, TemplateSummary};
 pub use id::{InvalidId, RandomId};
 pub use name::{InvalidName, MAX_NAME_BYTES, UNKNOWN_PERSON};
 pub use policy::{NEAR_DUPLICATE, NearDuplicates, Policy, ScoreRule};

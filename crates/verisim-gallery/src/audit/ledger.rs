@@ -39,9 +39,8 @@ pub(crate) fn read(
 pub(crate) fn check(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
     let reading = follow(session, chain, |_, _, _| {})?;
     let enrolled = session.identities()?.into_iter().map(|row| row.uid).collect();
-    let checked = reading
-        .finish()
-        .and_then(|(end, recorded)| agree(&recorded, &enrolled).map(|()| end));
+    let checked =
+        reading.finish().and_then(|(end, recorded)| agree(&recorded, &enrolled).map(|()| end));
     checked.map_err(|damage| session.damaged(damage))
 }
 

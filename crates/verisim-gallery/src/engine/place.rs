@@ -88,9 +88,7 @@ impl Place {
         secret: Option<&Secret>,
     ) -> Result<Box<dyn Engine>, GalleryError> {
         Ok(match self {
-            Self::Folder(folder) => {
-                Box::new(Gallery::create_or_open(folder, model, dim, secret)?)
-            }
+            Self::Folder(folder) => Box::new(Gallery::create_or_open(folder, model, dim, secret)?),
             #[cfg(feature = "postgres")]
             Self::Server(address) => {
                 Box::new(PostgresGallery::create_or_open(address, model, dim, secret)?)

@@ -134,9 +134,7 @@ impl Gallery {
         if fs::metadata(file::log_of_writes(from)).is_ok_and(|it| it.len() > 0) {
             return Err(GalleryError::Busy { path: from.to_owned() });
         }
-        file::in_draft(folder, "restore", |draft| {
-            Self::restore_in(from, draft, &target, secret)
-        })?;
+        file::in_draft(folder, "restore", |draft| Self::restore_in(from, draft, &target, secret))?;
         Self::open(folder, secret)
     }
 

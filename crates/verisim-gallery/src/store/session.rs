@@ -145,9 +145,7 @@ impl Session<'_> {
     /// All settings, by key.
     pub(crate) fn settings(&self) -> Result<Vec<(String, String)>, GalleryError> {
         let select = "SELECT key, value FROM setting ORDER BY key";
-        self.run(|sql| {
-            sql.prepare_cached(select)?.query_map([], |row| row.try_into())?.collect()
-        })
+        self.run(|sql| sql.prepare_cached(select)?.query_map([], |row| row.try_into())?.collect())
     }
 
     pub(crate) fn set_setting(&self, key: &str, value: &str) -> Result<(), GalleryError> {

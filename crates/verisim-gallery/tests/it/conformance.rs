@@ -177,13 +177,10 @@ fn details_come_back_and_change_only_where_they_are_given(bench: &Bench) {
 fn an_external_id_belongs_to_one_identity_and_may_be_handed_on(bench: &Bench) {
     let mut gallery = bench.open("g");
     let (a, b) = (samples("a", 2), samples("b", 1));
-    let with_id = |name, id, samples| Enrollment {
-        external_id: Some(id),
-        ..Enrollment::new(name, samples)
-    };
-    let outcomes = gallery
-        .enroll_many(&[with_id("Ann", "E-1", &a[..1]), with_id("Bob", "E-1", &b)])
-        .unwrap();
+    let with_id =
+        |name, id, samples| Enrollment { external_id: Some(id), ..Enrollment::new(name, samples) };
+    let outcomes =
+        gallery.enroll_many(&[with_id("Ann", "E-1", &a[..1]), with_id("Bob", "E-1", &b)]).unwrap();
     let kinds: Vec<_> = outcomes.iter().map(|it| it.as_ref().err().map(kind)).collect();
     assert_eq!(kinds, [None, Some("ExternalIdTaken".to_owned())]);
     // In one batch Ann gives hers up, and Bob takes it.
@@ -383,7 +380,6 @@ fn debug_output_shows_no_names_and_no_keys(bench: &Bench) {
         "Gallery({} of ModelDigest(010101010101), 32 components)",
         gallery.place().display()
     );
-    let expected =
-        if bench.is_embedded() { expected } else { format!("Postgres{expected}") };
+    let expected = if bench.is_embedded() { expected } else { format!("Postgres{expected}") };
     assert_eq!(shown, expected);
 }

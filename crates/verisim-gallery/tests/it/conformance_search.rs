@@ -79,7 +79,8 @@ fn votes_and_margins_are_decided_over_all_templates(bench: &Bench) {
     let templates = [("Ann", 10.0), ("Bob", 20.0), ("Bob", 25.0), ("Eve", 30.0), ("Ann", 80.0)];
     let mut gallery = at_angles(bench, &templates);
     let rule = |winner| DecisionRule { threshold: 0.5, winner, limit: 2 };
-    let mut decide = |winner| gallery.decide_many(&[at_angle(0.0)], &rule(winner)).unwrap().remove(0);
+    let mut decide =
+        |winner| gallery.decide_many(&[at_angle(0.0)], &rule(winner)).unwrap().remove(0);
     let best = decide(Winner::Best);
     assert_eq!((best.identity.as_deref(), best.nearest.len()), (Some("Ann"), 2));
     assert_eq!(best.runner_up.as_ref().map(|it| it.identity.as_str()), Some("Bob"));

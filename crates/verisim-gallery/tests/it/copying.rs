@@ -10,7 +10,11 @@ use crate::engines::Bench;
 use crate::synthetic::{DIM, sample, samples};
 
 /// A gallery with something of everything, and the receipt of somebody who was in it.
-fn with_everything(bench: &Bench, name: &str, secret: Option<&Secret>) -> (Box<dyn Engine>, Receipt) {
+fn with_everything(
+    bench: &Bench,
+    name: &str,
+    secret: Option<&Secret>,
+) -> (Box<dyn Engine>, Receipt) {
     let mut gallery = bench.open_of(name, DIM, secret).unwrap();
     let metadata = Metadata::from_json(r#"{"badge": 7}"#).unwrap();
     let ann = [

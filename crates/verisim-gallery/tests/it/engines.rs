@@ -120,10 +120,7 @@ pub(crate) fn sql(url: &str, statements: &str) -> Vec<String> {
 }
 
 /// The same, where it may fail.
-pub(crate) fn try_sql(
-    url: &str,
-    statements: &str,
-) -> Result<Vec<String>, tokio_postgres::Error> {
+pub(crate) fn try_sql(url: &str, statements: &str) -> Result<Vec<String>, tokio_postgres::Error> {
     use tokio_postgres::SimpleQueryMessage;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -49,6 +49,7 @@ pub(crate) fn copy(args: &CopyArgs, printer: &Printer) -> anyhow::Result<()> {
         "copied {} people with {} templates; read again, both sides have the digest {}",
         dto.identities, dto.templates, dto.digest
     ))?;
-    printer.note("the two go their own ways from here: who is forgotten in one is still in the other");
+    printer
+        .note("the two go their own ways from here: who is forgotten in one is still in the other");
     Ok(())
 }

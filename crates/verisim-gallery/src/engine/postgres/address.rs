@@ -236,8 +236,7 @@ fn place_of(config: &Config, schema: &str) -> PathBuf {
     };
     let hosts: Vec<String> = config.get_hosts().iter().enumerate().map(host).collect();
     let database = config.get_dbname().unwrap_or_default();
-    let gallery =
-        if schema == GALLERY { String::new() } else { format!("?gallery={schema}") };
+    let gallery = if schema == GALLERY { String::new() } else { format!("?gallery={schema}") };
     format!("postgres://{}/{database}{gallery}", hosts.join(",")).into()
 }
 
@@ -291,18 +290,34 @@ mod tests {
              &patience=0&sslrootcert=/a/b.pem&connect_timeout=7",
         );
         let Address { schema, ef_search, is_exact, reads_replicas, .. } = &address;
-        assert_eq!((schema.as_str(), *ef_search, *is_exact, *reads_replicas), ("a_1", 1000, true, true));
+        assert_eq!(
+            (schema.as_str(), *ef_search, *is_exact, *reads_replicas),
+            ("a_1", 1000, true, true)
+        );
         assert_eq!((address.n_connections, address.patience), (9, Duration::ZERO));
         assert_eq!(address.config.get_connect_timeout(), Some(&Duration::from_secs(7)));
         let attributes = |config: &Config| config.get_target_session_attrs();
         assert_eq!(attributes(&address.config), TargetSessionAttrs::ReadWrite);
         assert_eq!(attributes(&address.replicas()), TargetSessionAttrs::ReadOnly);
         for option in [
-            "gallery=A", "gallery=", "gallery=1a", "gallery=pg_x", "gallery=public", "gallery=a%22",
-            "ef_search=0", "ef_search=1001", "exact=yes", "reads=standby", "connections=0",
-            "patience=-1", "speed=9",
+            "gallery=A",
+            "gallery=",
+            "gallery=1a",
+            "gallery=pg_x",
+            "gallery=public",
+            "gallery=a%22",
+            "ef_search=0",
+            "ef_search=1001",
+            "exact=yes",
+            "reads=standby",
+            "connections=0",
+            "patience=-1",
+            "speed=9",
         ] {
-            assert!(Address::from_url(&format!("postgres://db/faces?{option}")).is_err(), "{option}");
+            assert!(
+                Address::from_url(&format!("postgres://db/faces?{option}")).is_err(),
+                "{option}"
+            );
         }
     }
 }

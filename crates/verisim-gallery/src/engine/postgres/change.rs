@@ -4,9 +4,9 @@ use std::io;
 
 use deadpool_postgres::Transaction;
 
+use super::PostgresGallery;
 use super::explain::{Failure, is_lost};
 use super::state::{self, State};
-use super::PostgresGallery;
 use crate::GalleryError;
 use crate::audit::{Action, Event, LogEnd};
 use crate::gallery::unix_seconds;

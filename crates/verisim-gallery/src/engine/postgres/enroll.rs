@@ -10,6 +10,7 @@ use tokio_postgres::types::Type;
 use super::PostgresGallery;
 use super::explain::Failure;
 use super::rows::{IDENTITY, NEW_TEMPLATE, NewRow, TEMPLATE, select};
+use crate::GalleryError;
 use crate::admission::{Enrolled, Enrollment, Kept, Plan};
 use crate::audit::Action;
 use crate::details::Details;
@@ -17,7 +18,6 @@ use crate::gallery::unix_seconds;
 use crate::id::RandomId;
 use crate::policy::Policy;
 use crate::vault::PersonKey;
-use crate::GalleryError;
 
 type Tag = [u8; 32];
 
@@ -106,7 +106,8 @@ impl PostgresGallery {
         if uids.is_empty() {
             return Ok(draft);
         }
-        let statement = format!("SELECT {TEMPLATE}, source_tag FROM template WHERE person = ANY($1)");
+        let statement =
+            format!("SELECT {TEMPLATE}, source_tag FROM template WHERE person = ANY($1)");
         for row in select(sql, &statement, &[&uids]).await? {
             let person: RandomId = row.try_get(1)?;
             let known = tag_of.get(&person).and_then(|tag| draft.known.get_mut(tag));
@@ -258,4 +259,3 @@ pub(super) async fn write_row(
     writer.write(&[person, uid, &tag, embedding, sealed, thumbnail, quality, enrolled_at]).await?;
     Ok(())
 }
-

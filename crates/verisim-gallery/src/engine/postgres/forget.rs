@@ -24,8 +24,7 @@ impl PostgresGallery {
         })?;
         let ((person, n_templates), at) = (changed.value, changed.at);
         let (position, head) = (changed.end.position, changed.end.head);
-        let receipt =
-            Receipt { gallery: self.row.uid, person, n_templates, at, position, head };
+        let receipt = Receipt { gallery: self.row.uid, person, n_templates, at, position, head };
         // From here on the identity is forgotten: a failure to clear is no failure to forget.
         self.vacuum("VACUUM template; VACUUM identity").ok();
         Ok(Forgotten { receipt, is_wiped: false })

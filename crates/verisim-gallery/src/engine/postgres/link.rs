@@ -49,12 +49,13 @@ impl Link {
         let pool = |config: Config| {
             let manager = Manager::from_config(config, tls.clone(), ManagerConfig::default());
             let settings: Arc<str> = session_settings(address).into();
-            let prepare = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-                let settings = settings.clone();
-                Box::pin(async move {
-                    client.batch_execute(&settings).await.map_err(HookError::Backend)
-                })
-            });
+            let prepare =
+                Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+                    let settings = settings.clone();
+                    Box::pin(async move {
+                        client.batch_execute(&settings).await.map_err(HookError::Backend)
+                    })
+                });
             let pool = Pool::builder(manager).max_size(address.n_connections).post_create(prepare);
             pool.build().map_err(|error| failed(std::io::Error::other(error)))
         };
@@ -113,7 +114,10 @@ impl Link {
             n_attempts += 1;
             let error = match self.primary.get().await {
                 Ok(client) => return Ok(client),
-                Err(PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error))) => error,
+                Err(
+                    PoolError::Backend(error)
+                    | PoolError::PostCreateHook(HookError::Backend(error)),
+                ) => error,
                 Err(error) => {
                     let path = self.place.clone();
                     return Err(GalleryError::Engine { path, source: error.into() }.into());
@@ -139,7 +143,9 @@ impl Link {
 
     fn unreachable(&self, error: &Error, n_attempts: u32, elapsed: Duration) -> GalleryError {
         match explain(&self.place, error) {
-            explained @ (GalleryError::Denied { .. } | GalleryError::NotAGallery { .. }) => explained,
+            explained @ (GalleryError::Denied { .. } | GalleryError::NotAGallery { .. }) => {
+                explained
+            }
             _ => GalleryError::Unreachable {
                 path: self.place.clone(),
                 reason: reason(error),
@@ -198,7 +204,8 @@ fn tls(address: &Address) -> Result<ClientConfig, GalleryError> {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| invalid(error.to_string()))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

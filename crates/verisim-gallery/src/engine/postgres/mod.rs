@@ -79,13 +79,18 @@ impl PostgresGallery {
         })?;
         let path = || address.place().to_owned();
         match found {
-            None => return Err(GalleryError::NotAGallery { path: path(), found: "no such schema" }),
+            None => {
+                return Err(GalleryError::NotAGallery { path: path(), found: "no such schema" });
+            }
             Some(found) if found > schema::FORMAT => {
                 let supported = schema::FORMAT;
                 return Err(GalleryError::TooNew { path: path(), found, supported });
             }
             Some(found) if found < 1 => {
-                return Err(GalleryError::Damaged { path: path(), damage: Damage::Format { found } });
+                return Err(GalleryError::Damaged {
+                    path: path(),
+                    damage: Damage::Format { found },
+                });
             }
             Some(schema::FORMAT) => {}
             Some(_) => migrate(&link, address)?,
@@ -138,11 +143,7 @@ impl PostgresGallery {
         Ok(gallery)
     }
 
-    fn ready(
-        link: Link,
-        address: &Address,
-        secret: Option<&Secret>,
-    ) -> Result<Self, GalleryError> {
+    fn ready(link: Link, address: &Address, secret: Option<&Secret>) -> Result<Self, GalleryError> {
         let state = link.wait_patiently(async || {
             let client = link.primary().await?;
             State::read(&client, link.place()).await

@@ -98,8 +98,7 @@ impl PostgresGallery {
         let sealed = row.try_get(first + 4)?;
         let witness = self.vault.open(key, Place::Template(person, uid), sealed).ok();
         let label = witness.and_then(|bytes| decode_witness(&bytes, &embedding));
-        let label =
-            label.ok_or_else(|| self.damaged(Damage::Template { template: position }))?;
+        let label = label.ok_or_else(|| self.damaged(Damage::Template { template: position }))?;
         Ok(Opened { embedding, label })
     }
 
@@ -182,20 +181,13 @@ pub(super) async fn select(
 }
 
 /// The number in the only row of a statement.
-pub(super) async fn count(
-    sql: &impl GenericClient,
-    statement: &str,
-) -> Result<usize, Failure> {
+pub(super) async fn count(sql: &impl GenericClient, statement: &str) -> Result<usize, Failure> {
     let n: i64 = sql.query_one(statement, &[]).await?.try_get(0)?;
     Ok(usize::try_from(n).unwrap_or(0))
 }
 
 impl ToSql for RandomId {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         out.extend_from_slice(self.as_bytes());
         Ok(IsNull::No)
     }

@@ -103,10 +103,7 @@ pub(super) async fn make_index(sql: &impl GenericClient, dim: usize) -> Result<(
 }
 
 /// The format of the gallery in the schema; nothing if there is none.
-pub(super) async fn format(
-    sql: &impl GenericClient,
-    schema: &str,
-) -> Result<Option<i32>, Failure> {
+pub(super) async fn format(sql: &impl GenericClient, schema: &str) -> Result<Option<i32>, Failure> {
     // Not by the search path alone: a schema that is not there must not lead to another's table.
     let exists = "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'gallery'";
     if sql.query_opt(exists, &[&schema]).await?.is_none() {
@@ -155,11 +152,7 @@ pub(super) async fn create(
 }
 
 /// Brings a schema of an earlier format to the present one.
-pub(super) async fn migrate(
-    sql: &Transaction<'_>,
-    found: i32,
-    dim: usize,
-) -> Result<(), Failure> {
+pub(super) async fn migrate(sql: &Transaction<'_>, found: i32, dim: usize) -> Result<(), Failure> {
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         sql.batch_execute(&step(dim)).await?;
     }

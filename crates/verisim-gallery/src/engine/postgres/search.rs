@@ -18,12 +18,12 @@ use super::rows::{IDENTITY, Identity, TEMPLATE, quality, select};
 use super::schema::MAX_INDEXED;
 use super::state::State;
 use super::{PostgresGallery, SearchOptions};
+use crate::GalleryError;
 use crate::audit::Action;
 use crate::decision::{Candidate, Decision, DecisionRule, Scores, Winner};
 use crate::id::RandomId;
 use crate::policy::{ScoreRule, Tally};
 use crate::vault::PersonKey;
-use crate::GalleryError;
 
 /// So many more identities than are asked for come at least: some of them tie.
 const SPARE: usize = 8;
@@ -86,9 +86,7 @@ impl PostgresGallery {
         if is_recorded && !probes.is_empty() {
             let n_candidates = decisions.iter().map(|it| it.nearest.len()).sum();
             let n_probes = probes.len();
-            self.change(async |_, _| {
-                Ok(((), vec![Action::Searched { n_probes, n_candidates }]))
-            })?;
+            self.change(async |_, _| Ok(((), vec![Action::Searched { n_probes, n_candidates }])))?;
         }
         Ok(decisions)
     }
@@ -225,11 +223,7 @@ fn decide(
         tallies.push(tally);
     }
     let identities: Vec<f32> = tallies.iter().map(|it| it.score(scoring)).collect();
-    let scores = Scores {
-        templates: &templates,
-        owners: &owners,
-        identities: &identities,
-        names: &names,
-    };
+    let scores =
+        Scores { templates: &templates, owners: &owners, identities: &identities, names: &names };
     scores.decide(rule)
 }

@@ -30,10 +30,7 @@ pub(super) fn damaged(place: Place<'_>, damage: Damage) -> Failure {
 
 impl State {
     /// Reads the row.
-    pub(super) async fn read(
-        sql: &impl GenericClient,
-        place: Place<'_>,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn read(sql: &impl GenericClient, place: Place<'_>) -> Result<Self, Failure> {
         Self::select(sql, place, "").await
     }
 
@@ -54,7 +51,9 @@ impl State {
         );
         let statement = sql.prepare_cached(&select).await?;
         let row = sql.query_opt(&statement, &[]).await?;
-        let row = row.ok_or_else(|| damaged(place, Damage::Contradictions { table: "gallery", n_rows: 1 }))?;
+        let row = row.ok_or_else(|| {
+            damaged(place, Damage::Contradictions { table: "gallery", n_rows: 1 })
+        })?;
         Ok(Self {
             row: binding(&row).map_err(|damage| damaged(place, damage))?,
             seal: seal(&row).map_err(|damage| damaged(place, damage))?,

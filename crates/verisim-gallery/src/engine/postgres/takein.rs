@@ -81,7 +81,11 @@ enum Writer {
 
 impl Filling<'_> {
     /// Ends the bulk that rows go into, and begins another.
-    fn turn_to(&mut self, statement: &str, types: &[Type]) -> Result<BinaryCopyInWriter, GalleryError> {
+    fn turn_to(
+        &mut self,
+        statement: &str,
+        types: &[Type],
+    ) -> Result<BinaryCopyInWriter, GalleryError> {
         self.close()?;
         let client = self.client;
         let sink = self.link.wait(async { Ok(client.copy_in(statement).await?) })?;
@@ -89,7 +93,8 @@ impl Filling<'_> {
     }
 
     fn close(&mut self) -> Result<(), GalleryError> {
-        let Some(Writer::Identities(mut writer) | Writer::Templates(mut writer)) = self.writer.take()
+        let Some(Writer::Identities(mut writer) | Writer::Templates(mut writer)) =
+            self.writer.take()
         else {
             return Ok(());
         };

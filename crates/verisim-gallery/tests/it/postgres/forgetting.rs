@@ -5,7 +5,8 @@ use crate::synthetic::{sample, samples};
 
 /// How often the bytes stand in the files of the tables, or of the index over embeddings alone.
 fn traces(schema: &str, hex: &str, is_index: bool) -> usize {
-    let kinds = if is_index { "c.relname = 'template_embedding'" } else { "c.relkind IN ('r', 't')" };
+    let kinds =
+        if is_index { "c.relname = 'template_embedding'" } else { "c.relkind IN ('r', 't')" };
     let statement = format!(
         "CHECKPOINT;
          SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -30,8 +31,11 @@ fn the_index_is_cleared_at_once_and_the_tables_when_they_are_compacted() {
     }
     let schema = bench.schema("g");
     let ann = sample("Ann", 0).template.embedding;
-    let floats: String =
-        ann.as_slice()[8..12].iter().flat_map(|it| it.to_le_bytes()).map(|it| format!("{it:02x}")).collect();
+    let floats: String = ann.as_slice()[8..12]
+        .iter()
+        .flat_map(|it| it.to_le_bytes())
+        .map(|it| format!("{it:02x}"))
+        .collect();
     // As the server sends them, most significant byte first; it keeps them the other way round.
     let sent = format!(
         "SET search_path = {schema}, public;

@@ -17,7 +17,8 @@ fn the_index_answers_and_its_scores_are_exact() {
     exact.set_policy(Policy { record_searches: false, ..Policy::default() }).unwrap();
     let schema = bench.schema("g");
     sql(&server().unwrap(), &format!("ANALYZE {schema}.template"));
-    let mut quick = bench.place_with("g", "ef_search=100").create_or_open(model(), DIM, None).unwrap();
+    let mut quick =
+        bench.place_with("g", "ef_search=100").create_or_open(model(), DIM, None).unwrap();
     let mut n_found = 0;
     for idx in 0..50 {
         let probe = sample("a stranger", idx).template;

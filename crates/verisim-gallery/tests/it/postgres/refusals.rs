@@ -29,7 +29,8 @@ fn a_server_that_is_not_there_is_named_after_several_attempts() {
     let GalleryError::Unreachable { n_attempts, .. } = error else { panic!("{error}") };
     assert!(n_attempts > 2, "{n_attempts}");
     let said = error.to_string();
-    let expected = format!("cannot reach the gallery postgres://127.0.0.1:{port}/faces?gallery=doors: ");
+    let expected =
+        format!("cannot reach the gallery postgres://127.0.0.1:{port}/faces?gallery=doors: ");
     assert!(said.starts_with(&expected) && said.contains("refused"), "{said}");
     assert!(!told(&error).contains("sesame") && !told(&error).contains("eve"), "{said}");
 }
@@ -69,7 +70,12 @@ fn a_user_without_rights_learns_so() {
     let schema = bench.schema("g");
     let plain = as_user(&url, "plain", &format!("verisim?gallery={schema}"));
     assert_eq!(kind(&open_at(&plain, None).unwrap_err()), "Denied");
-    sql(&url, &format!("GRANT USAGE ON SCHEMA {schema} TO plain; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO plain"));
+    sql(
+        &url,
+        &format!(
+            "GRANT USAGE ON SCHEMA {schema} TO plain; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO plain"
+        ),
+    );
     let mut reading = open_at(&plain, None).unwrap();
     assert_eq!(reading.n_templates().unwrap(), 1);
     assert_eq!(kind(&reading.enroll("Bob", &samples("Bob", 1)).unwrap_err()), "Denied");
@@ -93,7 +99,10 @@ fn a_gallery_of_a_later_version_is_refused() {
 fn a_gallery_that_another_holds_is_busy() {
     let Some(bench) = Bench::postgres() else { return };
     let url = server().unwrap();
-    let mut gallery = bench.place_with("g", "patience=1").create_or_open(crate::synthetic::model(), DIM, None).unwrap();
+    let mut gallery = bench
+        .place_with("g", "patience=1")
+        .create_or_open(crate::synthetic::model(), DIM, None)
+        .unwrap();
     let schema = bench.schema("g");
     std::thread::scope(|scope| {
         let held = format!(
@@ -124,7 +133,10 @@ fn connections_that_the_server_ends_are_made_anew() {
     let Some(bench) = Bench::postgres() else { return };
     let url = server().unwrap();
     let options = format!("application_name={}", bench.schema("app"));
-    let mut gallery = bench.place_with("g", &options).create_or_open(crate::synthetic::model(), DIM, None).unwrap();
+    let mut gallery = bench
+        .place_with("g", &options)
+        .create_or_open(crate::synthetic::model(), DIM, None)
+        .unwrap();
     for idx in 0..5 {
         let name = format!("n{idx}");
         gallery.enroll(&name, &samples(&name, 1)).unwrap();

@@ -35,8 +35,13 @@ fn a_check_finds_every_change() {
         FROM unnest(embedding::real[]) AS it) WHERE position = 2";
     assert_eq!(found(&bench, "c", longer), Damage::NotUnitLength { template: 2 });
     assert!(identity(found(&bench, "d", "UPDATE identity SET details = set_byte(details, 30, 7)")));
-    assert!(identity(found(&bench, "e", "UPDATE identity SET name_tag = set_byte(name_tag, 3, 7)")));
-    let record = "UPDATE event SET record = replace(record, 'unnamed', 'nobody') WHERE position = 2";
+    assert!(identity(found(
+        &bench,
+        "e",
+        "UPDATE identity SET name_tag = set_byte(name_tag, 3, 7)"
+    )));
+    let record =
+        "UPDATE event SET record = replace(record, 'unnamed', 'nobody') WHERE position = 2";
     assert_eq!(found(&bench, "f", record), Damage::Log { position: 2 });
     assert!(log(found(&bench, "g", "DELETE FROM event WHERE position = 3")));
     assert!(log(found(&bench, "h", "UPDATE gallery SET n_events = 2")));
