@@ -19,6 +19,10 @@ const THUMBNAIL_STEP: usize = 1024;
 /// The length of a text that is not there.
 const ABSENT: u16 = u16::MAX;
 
+/// Bytes that hold no label, or do not vouch for what they should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
 /// The bytes of details: name, external id and metadata, each after its length (`u16`,
 /// little-endian), then zeros.
 pub(crate) fn encode_details(details: &Details) -> Result<Vec<u8>, TryFromIntError> {
@@ -80,10 +84,13 @@ pub(crate) fn encode_witness(
 
 /// The label of a template, if `bytes` vouch for its embedding.
 #[cfg(feature = "postgres")]
-pub(crate) fn decode_witness(bytes: &[u8], embedding: &Embedding) -> Option<Option<String>> {
-    let (digest, rest) = bytes.split_first_chunk::<32>()?;
+pub(crate) fn decode_witness(
+    bytes: &[u8],
+    embedding: &Embedding,
+) -> Result<Option<String>, Unreadable> {
+    let (digest, rest) = bytes.split_first_chunk::<32>().ok_or(Unreadable)?;
     let is_vouched_for = Sha256::digest(blob::encode(embedding)).as_slice() == digest;
-    if is_vouched_for { decode_label(rest) } else { None }
+    if is_vouched_for { decode_label(rest) } else { Err(Unreadable) }
 }
 
 /// The bytes of a label: its length (`u8`), the label, zeros.
@@ -95,10 +102,11 @@ fn encode_label(label: Option<&str>) -> Result<Vec<u8>, TryFromIntError> {
     Ok(bytes)
 }
 
-fn decode_label(bytes: &[u8]) -> Option<Option<String>> {
-    let (&n_bytes, rest) = bytes.split_first()?;
-    let label = String::from_utf8(rest.get(..usize::from(n_bytes))?.to_vec()).ok()?;
-    Some(Some(label).filter(|label| !label.is_empty()))
+fn decode_label(bytes: &[u8]) -> Result<Option<String>, Unreadable> {
+    let (&n_bytes, rest) = bytes.split_first().ok_or(Unreadable)?;
+    let label = rest.get(..usize::from(n_bytes)).ok_or(Unreadable)?;
+    let label = String::from_utf8(label.to_vec()).map_err(|_| Unreadable)?;
+    Ok(Some(label).filter(|label| !label.is_empty()))
 }
 
 /// The bytes of a thumbnail: its length (`u32`, little-endian), the picture, zeros.
@@ -126,7 +134,7 @@ pub(crate) fn decode_sample(
     let unreadable = || Damage::EmbeddingSize { template, found: bytes.len(), expected };
     let (embedding, rest) = bytes.split_at_checked(expected).ok_or_else(unreadable)?;
     let embedding = blob::decode(embedding, dim, template)?;
-    Ok((embedding, decode_label(rest).ok_or_else(unreadable)?))
+    Ok((embedding, decode_label(rest).map_err(|_| unreadable())?))
 }
 
 #[cfg(test)]
@@ -174,8 +182,8 @@ mod tests {
             let [embedding, other] =
                 [0.8f32, 0.8f32.next_up()].map(|it| Embedding::new(vec![0.6, it]).unwrap());
             let bytes = encode_witness(&embedding, label.as_deref()).unwrap();
-            prop_assert_eq!(decode_witness(&bytes, &embedding), Some(label));
-            prop_assert_eq!(decode_witness(&bytes, &other), None);
+            prop_assert_eq!(decode_witness(&bytes, &embedding), Ok(label));
+            prop_assert_eq!(decode_witness(&bytes, &other), Err(Unreadable));
         }
 
         #[test]

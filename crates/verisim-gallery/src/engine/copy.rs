@@ -155,7 +155,7 @@ impl Intake for Tally {
         let embedding = blob::encode(it.embedding);
         let label = it.label.unwrap_or_default().as_bytes();
         let thumbnail = it.thumbnail.unwrap_or_default();
-        let quality: &[u8] = it.quality.as_ref().map_or(&[], std::slice::from_ref);
+        let quality = it.quality.as_slice();
         let at = it.enrolled_at.to_le_bytes();
         let owner = [it.uid.as_bytes().as_slice(), it.person.as_bytes()].concat();
         let parts = [&owner, &it.source_tag[..], &embedding, label, thumbnail, quality, &at];

@@ -52,7 +52,6 @@ impl Gallery {
 
     /// Whom an enrollment names, if known, and what it will change, or why it is refused; nothing is
     /// written yet.
-    #[expect(clippy::type_complexity, reason = "a failure of the store is not a refusal")]
     fn plan<'a>(
         &self,
         session: &Session<'_>,

@@ -28,6 +28,7 @@ pub(super) fn event(actor: &str, action: Action) -> Event {
 impl PostgresGallery {
     /// Has `work` change the gallery, which it finds as the state says, and records the actions that
     /// it returns. All of it happens or nothing.
+    #[expect(clippy::needless_pass_by_value, reason = "closures read better where they are called")]
     pub(super) fn change<T>(
         &self,
         work: impl AsyncFn(&Transaction<'_>, &State) -> Result<(T, Vec<Action>), Failure>,

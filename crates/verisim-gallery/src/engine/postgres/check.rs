@@ -50,7 +50,7 @@ impl PostgresGallery {
                 let damage = Damage::Contradictions { table: "identity", n_rows };
                 return Err(self.damaged(damage));
             }
-            self.follow_log(sql, |_, _, _| {}).await?.agree(keys.into_keys().collect())?;
+            self.follow_log(sql, |_, _, _| {}).await?.agree(&keys.into_keys().collect())?;
             Ok(())
         })
     }

@@ -1,6 +1,7 @@
 //! Enrolling people, many in one change: read whom they name, decide here, write in bulk.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::pin::pin;
 
 use deadpool_postgres::Transaction;
@@ -148,17 +149,18 @@ impl PostgresGallery {
     ) -> Result<Enrolled, GalleryError> {
         let Plan { details, is_changed, samples, outcome } = plan;
         let tag = self.name_tag(&details.name);
-        if !draft.known.contains_key(&tag) {
-            if samples.is_empty() {
-                return Ok(*outcome);
+        let known = match draft.known.entry(tag) {
+            Entry::Occupied(it) => it.into_mut(),
+            Entry::Vacant(_) if samples.is_empty() => return Ok(*outcome),
+            Entry::Vacant(it) => {
+                let draw = || Ok((RandomId::draw()?, self.vault.draw_key()?));
+                let drawn = draw().map_err(|error| GalleryError::from_io(self.place(), error));
+                let (uid, key) = drawn?;
+                let kept = Kept { details: details.clone(), templates: Vec::new() };
+                draft.added.push(tag);
+                it.insert(Known { uid, key, kept, is_new: true })
             }
-            let io = |error| GalleryError::from_io(self.place(), error);
-            let (uid, key) = (RandomId::draw().map_err(io)?, self.vault.draw_key().map_err(io)?);
-            let kept = Kept { details: details.clone(), templates: Vec::new() };
-            draft.known.insert(tag, Known { uid, key, kept, is_new: true });
-            draft.added.push(tag);
-        }
-        let Some(known) = draft.known.get_mut(&tag) else { return Ok(*outcome) };
+        };
         if *is_changed {
             if let Some(before) = &known.kept.details.external_id {
                 draft.bearers.remove(&self.external_tag(before));

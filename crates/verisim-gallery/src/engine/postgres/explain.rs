@@ -102,7 +102,7 @@ pub(super) fn explain(place: &Path, error: &Error) -> GalleryError {
 }
 
 fn is_io(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|it| it.is::<io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<io::Error>)
 }
 
 // For these two tokio-postgres has no question but its words, which a test holds.

@@ -11,6 +11,7 @@ use crate::{GalleryError, IdentitySummary, Stats, TemplateSummary};
 
 impl PostgresGallery {
     /// Looks at the rows as they are at one moment.
+    #[expect(clippy::needless_pass_by_value, reason = "closures read better where they are called")]
     pub(super) fn view<T>(
         &self,
         look: impl AsyncFn(&Transaction<'_>) -> Result<T, Failure>,

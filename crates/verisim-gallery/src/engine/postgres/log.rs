@@ -25,8 +25,8 @@ pub(super) struct Read<'a> {
 
 impl Read<'_> {
     /// Fails unless the log says of all of these, and of no others, that they are enrolled.
-    pub(super) fn agree(&self, enrolled: BTreeSet<RandomId>) -> Result<(), Failure> {
-        agree(&self.recorded, &enrolled).map_err(|damage| damaged(self.place, damage))
+    pub(super) fn agree(&self, enrolled: &BTreeSet<RandomId>) -> Result<(), Failure> {
+        agree(&self.recorded, enrolled).map_err(|damage| damaged(self.place, damage))
     }
 }
 
@@ -69,7 +69,7 @@ impl PostgresGallery {
     pub(super) fn check_log(&self) -> Result<LogEnd, GalleryError> {
         self.view(async |sql| {
             let read = self.follow_log(sql, |_, _, _| {}).await?;
-            read.agree(self.enrolled(sql).await?)?;
+            read.agree(&self.enrolled(sql).await?)?;
             Ok(read.end)
         })
     }
@@ -82,7 +82,7 @@ impl PostgresGallery {
                 .await?;
             let enrolled = self.enrolled(sql).await?;
             let is_enrolled = enrolled.contains(&receipt.person);
-            read.agree(enrolled)?;
+            read.agree(&enrolled)?;
             match held.mismatch(self.row.uid, &read.end, is_enrolled) {
                 None => Ok(()),
                 Some(mismatch) => {

@@ -126,7 +126,7 @@ impl PostgresGallery {
             let embedding = blob::embedding(vector.into(), position);
             let embedding = embedding.map_err(|damage| self.damaged(damage))?;
             let witness = self.vault.open(key, Place::Template(person, uid), row.try_get(5)?);
-            let label = witness.ok().and_then(|bytes| decode_witness(&bytes, &embedding));
+            let label = witness.ok().and_then(|bytes| decode_witness(&bytes, &embedding).ok());
             let label = label.ok_or_else(damaged)?;
             Ok((key, embedding, label))
         };

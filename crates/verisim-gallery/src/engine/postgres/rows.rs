@@ -97,7 +97,7 @@ impl PostgresGallery {
         let embedding = embedding.map_err(|damage| self.damaged(damage))?;
         let sealed = row.try_get(first + 4)?;
         let witness = self.vault.open(key, Place::Template(person, uid), sealed).ok();
-        let label = witness.and_then(|bytes| decode_witness(&bytes, &embedding));
+        let label = witness.and_then(|bytes| decode_witness(&bytes, &embedding).ok());
         let label = label.ok_or_else(|| self.damaged(Damage::Template { template: position }))?;
         Ok(Opened { embedding, label })
     }

@@ -70,6 +70,8 @@ impl State {
         end: &LogEnd,
     ) -> Result<(), Failure> {
         let GalleryRow { uid, model, dim } = row;
+        // A vector has at most 16,000 components.
+        let dim = i32::try_from(dim).unwrap_or(i32::MAX);
         let derivation = seal.and_then(|it| it.derivation.as_ref());
         let salt = derivation.map(|it| it.salt.to_vec());
         let number = |of: fn(&Derivation) -> u32| derivation.map(|it| i64::from(of(it)));
@@ -82,7 +84,7 @@ impl State {
                 &FORMAT,
                 &uid,
                 &model.as_bytes().as_slice(),
-                &(dim as i32),
+                &dim,
                 &salt,
                 &number(|it| it.memory_kib),
                 &number(|it| it.passes),

@@ -53,7 +53,7 @@ fn a_check_finds_every_change() {
 }
 
 #[test]
-fn a_search_does_not_follow_a_template_that_was_put_in_anothers_place() {
+fn a_search_does_not_follow_a_template_that_was_moved_to_another_person() {
     let Some(bench) = Bench::postgres() else { return };
     let mut gallery = bench.open_of("g", DIM, Some(&Secret::from_key([7; 32]))).unwrap();
     gallery.enroll("Ann", &samples("Ann", 1)).unwrap();
