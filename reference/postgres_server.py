@@ -74,7 +74,8 @@ class Cluster:
         (self.primary / "pg_hba.conf").write_text(RULES)
         self.launch(self.primary, ports[0])
         self.sql(ports[0], "postgres", ROLES)
-        for name in ("verisim", "bare"):
+        # One with vectors, one without, and one where a single test is: others' transactions keep a vacuum from its work.
+        for name in ("verisim", "bare", "alone"):
             self.sql(ports[0], "postgres", f"CREATE DATABASE {name}")
             self.sql(ports[0], "postgres", f"GRANT CREATE ON DATABASE {name} TO plain")
         self.sql(ports[0], "verisim", "CREATE EXTENSION vector")

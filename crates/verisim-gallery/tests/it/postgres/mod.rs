@@ -6,6 +6,7 @@ mod index;
 mod refusals;
 mod standby;
 mod tampering;
+mod tls;
 
 use std::path::Path;
 
