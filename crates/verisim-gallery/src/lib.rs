@@ -39,6 +39,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod admission;
 mod audit;
 mod blob;
 mod cache;
@@ -47,6 +48,7 @@ mod damage;
 mod decision;
 mod details;
 mod doctor;
+mod engine;
 mod error;
 mod file;
 mod gallery;
@@ -63,6 +65,7 @@ mod schema;
 mod store;
 mod vault;
 
+pub use admission::{Enrolled, Enrollment};
 pub use audit::{Action, Event, InvalidReceipt, Receipt};
 pub use change::ChangeKind;
 pub use damage::Damage;
@@ -72,10 +75,13 @@ pub use doctor::{
     Diagnosis, DoctorRules, ExaminedIdentity, ExaminedTemplate, Finding, LeaveOneOut, Pair,
     Suggestion,
 };
+#[cfg(feature = "postgres")]
+pub use engine::postgres::{Address, PostgresGallery};
+pub use engine::{Copied, Engine, Place, copy};
 pub use error::{GalleryError, Mismatch};
 pub use gallery::{
-    Enrolled, Enrollment, Export, ExportedTemplate, Forgotten, Gallery, IdentitySummary,
-    MatrixState, Removed, Stats, TemplateSummary, UndoableChange, Undone,
+    Export, ExportedTemplate, Forgotten, Gallery, IdentitySummary, MatrixState, Removed, Stats,
+    TemplateSummary, UndoableChange, Undone,
 };
 pub use id::{InvalidId, RandomId};
 pub use name::{InvalidName, MAX_NAME_BYTES, UNKNOWN_PERSON};

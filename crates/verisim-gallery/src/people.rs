@@ -158,7 +158,8 @@ pub(crate) fn add_sample(
     let beside = Beside { tag: Some(source_tag), quality: sample.quality, enrolled_at: now };
     let make = || -> io::Result<_> {
         let uid = RandomId::draw()?;
-        let bytes = encode_sample(sample).map_err(io::Error::other)?;
+        let label = sample.label.as_deref();
+        let bytes = encode_sample(&sample.template.embedding, label).map_err(io::Error::other)?;
         let sealed = vault.seal(&person.key, Place::Template(person.uid, uid, beside), &bytes)?;
         let thumbnail = sample.thumbnail.as_ref().map(|it| -> io::Result<_> {
             let bytes = encode_thumbnail(it).map_err(io::Error::other)?;
@@ -179,7 +180,7 @@ pub(crate) fn add_sample(
 }
 
 /// What lies open beside the details of an identity.
-fn beside_details(external_tag: Option<[u8; 32]>, enrolled_at: i64) -> Beside {
+pub(crate) fn beside_details(external_tag: Option<[u8; 32]>, enrolled_at: i64) -> Beside {
     Beside { tag: external_tag, quality: None, enrolled_at }
 }
 

@@ -2,10 +2,12 @@
 
 use std::num::TryFromIntError;
 
+#[cfg(feature = "postgres")]
+use sha2::{Digest, Sha256};
 use verisim_core::Embedding;
 
 use crate::details::{Details, Metadata};
-use crate::sample::{Sample, Thumbnail};
+use crate::sample::Thumbnail;
 use crate::{Damage, blob};
 
 /// Details fill a power of two, and at least this many bytes, so that their length tells little.
@@ -16,6 +18,10 @@ const LABEL_STEP: usize = 64;
 const THUMBNAIL_STEP: usize = 1024;
 /// The length of a text that is not there.
 const ABSENT: u16 = u16::MAX;
+
+/// Bytes that hold no label, or do not vouch for what they should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
 
 /// The bytes of details: name, external id and metadata, each after its length (`u16`,
 /// little-endian), then zeros.
@@ -54,15 +60,53 @@ pub(crate) fn decode_details(bytes: &[u8]) -> Option<Details> {
     Some(Details { name, external_id, metadata })
 }
 
-/// The bytes of a template: the embedding, the length of the label (`u8`), the label, zeros.
-pub(crate) fn encode_sample(sample: &Sample) -> Result<Vec<u8>, TryFromIntError> {
-    let mut bytes = blob::encode(&sample.template.embedding);
-    let label = sample.label.as_deref().unwrap_or_default();
-    bytes.push(u8::try_from(label.len())?);
-    bytes.extend(label.as_bytes());
-    let n_bytes = (1 + label.len()).next_multiple_of(LABEL_STEP);
-    bytes.resize(sample.template.embedding.dim() * 4 + n_bytes, 0);
+/// The bytes of a template: the embedding, then those of the label.
+pub(crate) fn encode_sample(
+    embedding: &Embedding,
+    label: Option<&str>,
+) -> Result<Vec<u8>, TryFromIntError> {
+    let mut bytes = blob::encode(embedding);
+    bytes.extend(encode_label(label)?);
     Ok(bytes)
+}
+
+/// The bytes that vouch for a template whose embedding lies open elsewhere: SHA-256 of it, then those
+/// of the label.
+#[cfg(feature = "postgres")]
+pub(crate) fn encode_witness(
+    embedding: &Embedding,
+    label: Option<&str>,
+) -> Result<Vec<u8>, TryFromIntError> {
+    let mut bytes = Sha256::digest(blob::encode(embedding)).to_vec();
+    bytes.extend(encode_label(label)?);
+    Ok(bytes)
+}
+
+/// The label of a template, if `bytes` vouch for its embedding.
+#[cfg(feature = "postgres")]
+pub(crate) fn decode_witness(
+    bytes: &[u8],
+    embedding: &Embedding,
+) -> Result<Option<String>, Unreadable> {
+    let (digest, rest) = bytes.split_first_chunk::<32>().ok_or(Unreadable)?;
+    let is_vouched_for = Sha256::digest(blob::encode(embedding)).as_slice() == digest;
+    if is_vouched_for { decode_label(rest) } else { Err(Unreadable) }
+}
+
+/// The bytes of a label: its length (`u8`), the label, zeros.
+fn encode_label(label: Option<&str>) -> Result<Vec<u8>, TryFromIntError> {
+    let label = label.unwrap_or_default();
+    let mut bytes = vec![u8::try_from(label.len())?];
+    bytes.extend(label.as_bytes());
+    bytes.resize(bytes.len().next_multiple_of(LABEL_STEP), 0);
+    Ok(bytes)
+}
+
+fn decode_label(bytes: &[u8]) -> Result<Option<String>, Unreadable> {
+    let (&n_bytes, rest) = bytes.split_first().ok_or(Unreadable)?;
+    let label = rest.get(..usize::from(n_bytes)).ok_or(Unreadable)?;
+    let label = String::from_utf8(label.to_vec()).map_err(|_| Unreadable)?;
+    Ok(Some(label).filter(|label| !label.is_empty()))
 }
 
 /// The bytes of a thumbnail: its length (`u32`, little-endian), the picture, zeros.
@@ -90,25 +134,14 @@ pub(crate) fn decode_sample(
     let unreadable = || Damage::EmbeddingSize { template, found: bytes.len(), expected };
     let (embedding, rest) = bytes.split_at_checked(expected).ok_or_else(unreadable)?;
     let embedding = blob::decode(embedding, dim, template)?;
-    let (&n_bytes, rest) = rest.split_first().ok_or_else(unreadable)?;
-    let label = rest.get(..usize::from(n_bytes)).ok_or_else(unreadable)?;
-    let label = String::from_utf8(label.to_vec()).map_err(|_| unreadable())?;
-    Ok((embedding, Some(label).filter(|label| !label.is_empty())))
+    Ok((embedding, decode_label(rest).map_err(|_| unreadable())?))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use verisim_core::{ModelDigest, Template};
 
     use super::*;
-    use crate::SourceDigest;
-
-    fn sample(values: Vec<f32>, label: Option<String>) -> Sample {
-        let embedding = Embedding::new(values).unwrap();
-        let template = Template { embedding, model: ModelDigest::new([0; 32]) };
-        Sample { label, ..Sample::new(template, SourceDigest::new([0; 32])) }
-    }
 
     #[test]
     fn lengths_tell_little() {
@@ -119,8 +152,8 @@ mod tests {
         }
         assert_eq!(encode_details(&details(&"x".repeat(251))).unwrap().len(), 512);
         for label in [None, Some("a"), Some(&*"a".repeat(63))] {
-            let sample = sample(vec![1.0; 8], label.map(str::to_owned));
-            assert_eq!(encode_sample(&sample).unwrap().len(), 32 + 64);
+            let embedding = Embedding::new(vec![1.0; 8]).unwrap();
+            assert_eq!(encode_sample(&embedding, label).unwrap().len(), 32 + 64);
         }
     }
 
@@ -138,10 +171,19 @@ mod tests {
 
         #[test]
         fn a_sample_survives_its_bytes(label in prop::option::of("[a-zé/.]{1,100}")) {
-            let sample = sample(vec![0.6, 0.0, -0.8], label);
-            let bytes = encode_sample(&sample).unwrap();
-            let (embedding, label) = decode_sample(&bytes, 3, 1).unwrap();
-            prop_assert_eq!((embedding, label), (sample.template.embedding, sample.label));
+            let embedding = Embedding::new(vec![0.6, 0.0, -0.8]).unwrap();
+            let bytes = encode_sample(&embedding, label.as_deref()).unwrap();
+            prop_assert_eq!(decode_sample(&bytes, 3, 1), Ok((embedding, label)));
+        }
+
+        #[cfg(feature = "postgres")]
+        #[test]
+        fn a_witness_vouches_for_one_embedding(label in prop::option::of("[a-zé/.]{1,100}")) {
+            let [embedding, other] =
+                [0.8f32, 0.8f32.next_up()].map(|it| Embedding::new(vec![0.6, it]).unwrap());
+            let bytes = encode_witness(&embedding, label.as_deref()).unwrap();
+            prop_assert_eq!(decode_witness(&bytes, &embedding), Ok(label));
+            prop_assert_eq!(decode_witness(&bytes, &other), Err(Unreadable));
         }
 
         #[test]

@@ -1,4 +1,4 @@
-//! How a command comes to a gallery: its key or passphrase, and who acts; it shows neither.
+//! How a command comes to a gallery: where it is, its key or passphrase, and who acts; it shows no secret.
 
 use std::env;
 use std::fs;
@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use verisim_core::ModelDigest;
-use verisim_gallery::{Gallery, Secret};
+use verisim_gallery::{Copied, Engine, Gallery, Place, Secret, copy};
 use zeroize::Zeroizing;
 
 /// Has the key or the passphrase of a gallery, if no file does.
 const VARIABLE: &str = "VERISIM_KEY";
+/// Has the password for a server, if its address has none, as for other programs of PostgreSQL.
+const PASSWORD_VARIABLE: &str = "PGPASSWORD";
 /// No key and no passphrase is longer.
 const MAX_BYTES: u64 = 4096;
 
@@ -27,30 +29,48 @@ pub(crate) struct AccessArgs {
 }
 
 impl AccessArgs {
-    /// Opens the gallery in `folder` for a command.
-    pub(crate) fn open(&self, folder: &Path, command: &str) -> anyhow::Result<Gallery> {
-        self.acting(Gallery::open(folder, self.secret()?.as_ref())?, command)
+    /// Opens the gallery in a folder or on a server for a command.
+    pub(crate) fn open(&self, at: &Path, command: &str) -> anyhow::Result<Box<dyn Engine>> {
+        let mut gallery = place(at)?.open(self.secret()?.as_ref())?;
+        gallery.set_actor(self.actor(command))?;
+        Ok(gallery)
     }
 
-    /// Opens the gallery in `folder` for a command, and makes one for the model if there is none.
+    /// Opens the gallery in a folder for a command that works on files.
+    pub(crate) fn open_folder(&self, folder: &Path, command: &str) -> anyhow::Result<Gallery> {
+        expect_folder(folder)?;
+        let mut gallery = Gallery::open(folder, self.secret()?.as_ref())?;
+        gallery.set_actor(self.actor(command))?;
+        Ok(gallery)
+    }
+
+    /// Opens the gallery in a folder or on a server for a command, and makes one for the model if
+    /// there is none.
     pub(crate) fn create_or_open(
         &self,
-        folder: &Path,
+        at: &Path,
         (model, dim): (ModelDigest, usize),
         command: &str,
-    ) -> anyhow::Result<Gallery> {
-        let secret = self.secret()?;
-        self.acting(Gallery::create_or_open(folder, model, dim, secret.as_ref())?, command)
+    ) -> anyhow::Result<Box<dyn Engine>> {
+        let mut gallery = place(at)?.create_or_open(model, dim, self.secret()?.as_ref())?;
+        gallery.set_actor(self.actor(command))?;
+        Ok(gallery)
+    }
+
+    /// Copies a gallery to where there is none.
+    pub(crate) fn copy(&self, from: &Path, to: &Path, command: &str) -> anyhow::Result<Copied> {
+        let mut from = self.open(from, command)?;
+        Ok(copy(&mut *from, &place(to)?, self.secret()?.as_ref())?)
     }
 
     /// Makes a gallery in `folder` of the copy `from`.
     pub(crate) fn restore(&self, from: &Path, folder: &Path) -> anyhow::Result<Gallery> {
+        expect_folder(folder)?;
         Ok(Gallery::restore(from, folder, self.secret()?.as_ref())?)
     }
 
-    fn acting(&self, mut gallery: Gallery, command: &str) -> anyhow::Result<Gallery> {
-        gallery.set_actor(self.actor.as_deref().unwrap_or(command))?;
-        Ok(gallery)
+    fn actor<'a>(&'a self, command: &'a str) -> &'a str {
+        self.actor.as_deref().unwrap_or(command)
     }
 
     fn secret(&self) -> anyhow::Result<Option<Secret>> {
@@ -69,6 +89,26 @@ impl AccessArgs {
             Err(env::VarError::NotUnicode(_)) => bail!("{VARIABLE} is not a text in UTF-8"),
         }
     }
+}
+
+/// Where a gallery is that was typed as a folder or as the address of a server.
+fn place(at: &Path) -> anyhow::Result<Place> {
+    let place = Place::new(at)?;
+    Ok(match env::var(PASSWORD_VARIABLE) {
+        Ok(password) => place.or_password(&password),
+        Err(_) => place,
+    })
+}
+
+/// Fails for the address of a server, which would otherwise be taken for the name of a folder.
+fn expect_folder(at: &Path) -> anyhow::Result<()> {
+    if Place::is_server(at) {
+        bail!(
+            "this works on the files of a gallery in a folder; copy the one on the server into one first \
+             (verisim gallery copy), or use the server's own tools"
+        );
+    }
+    Ok(())
 }
 
 /// Writes a new key into a new file that only its owner may read.

@@ -2,11 +2,20 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::Damage;
 use crate::id::RandomId;
 use crate::vault::{Key, mac};
 
 /// SHA-256 of a record and all before it; in a sealed gallery HMAC-SHA256.
 pub(crate) type Hash = [u8; 32];
+
+/// Where the log ends: the last position, the hash there, and what vouches for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogEnd {
+    pub(crate) position: i64,
+    pub(crate) head: Hash,
+    pub(crate) end: Hash,
+}
 
 /// Computes the hashes of one gallery's log.
 ///
@@ -25,6 +34,31 @@ impl Chain {
     /// What comes before the first record.
     pub(crate) fn genesis(&self) -> Hash {
         self.hash(&[b"genesis"])
+    }
+
+    /// Where a log without records ends, in a gallery in which `open` lies open.
+    pub(crate) fn start(&self, open: &[u8]) -> LogEnd {
+        self.end_at(0, self.genesis(), open)
+    }
+
+    /// Where a log that ended in `before` ends after one more record.
+    pub(crate) fn after(&self, before: &LogEnd, record: &str, open: &[u8]) -> LogEnd {
+        let position = before.position + 1;
+        self.end_at(position, self.link(&before.head, position, record), open)
+    }
+
+    /// Fails if what vouches for the end of the log, and for what lies open, does not.
+    pub(crate) fn expect(&self, end: &LogEnd, open: &[u8]) -> Result<(), Damage> {
+        if *end == self.end_at(end.position, end.head, open) {
+            Ok(())
+        } else {
+            Err(Damage::End { position: end.position })
+        }
+    }
+
+    /// The end of a log whose last hash is `head`.
+    pub(crate) fn end_at(&self, position: i64, head: Hash, open: &[u8]) -> LogEnd {
+        LogEnd { position, head, end: self.end(&head, position, open) }
     }
 
     /// The hash of the record at `position`, after one whose hash is `previous`.

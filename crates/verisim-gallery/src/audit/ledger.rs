@@ -1,12 +1,13 @@
-//! Writing and reading the log of a gallery: every record is checked against the chain.
+//! Writing and reading the log of an embedded gallery: every record is checked against the chain.
 
 use std::collections::BTreeSet;
 
-use super::{Action, Chain, Event, Receipt};
+use super::reading::{Held, Reading, agree};
+use super::{Action, Chain, Event, LogEnd, Receipt};
+use crate::GalleryError;
 use crate::error::Mismatch;
 use crate::id::RandomId;
-use crate::store::{LogEnd, Session};
-use crate::{Damage, GalleryError};
+use crate::store::Session;
 
 /// Adds an event within a change; it is in the log if and only if the change is.
 pub(crate) fn append(
@@ -16,9 +17,7 @@ pub(crate) fn append(
 ) -> Result<LogEnd, GalleryError> {
     let (before, open) = checked_end(session, chain)?;
     let record = event.to_json();
-    let position = before.position + 1;
-    let head = chain.link(&before.head, position, &record);
-    let after = LogEnd { position, head, end: chain.end(&head, position, &open) };
+    let after = chain.after(&before, &record, &open);
     session.push_record(&record, &after)?;
     Ok(after)
 }
@@ -29,27 +28,10 @@ pub(crate) fn append(
 pub(crate) fn read(
     session: &Session<'_>,
     chain: &Chain,
-    mut each: impl FnMut(i64, &[u8; 32], Event),
+    each: impl FnMut(i64, &[u8; 32], Event),
 ) -> Result<LogEnd, GalleryError> {
-    let (end, _) = checked_end(session, chain)?;
-    let (mut position, mut head) = (0, chain.genesis());
-    session.records_after(i64::MIN, |found, record, hash| {
-        position += 1;
-        let expected = chain.link(&head, position, record);
-        let event = Event::from_json(record);
-        let damaged = || session.damaged(Damage::Log { position });
-        if found != position || hash != expected {
-            return Err(damaged());
-        }
-        head = expected;
-        each(position, &head, event.ok_or_else(damaged)?);
-        Ok(())
-    })?;
-    if (position, head) == (end.position, end.head) {
-        Ok(end)
-    } else {
-        Err(session.damaged(Damage::Log { position: position.min(end.position) + 1 }))
-    }
+    let reading = follow(session, chain, each)?;
+    Ok(reading.finish().map_err(|damage| session.damaged(damage))?.0)
 }
 
 /// A moment of the log: a position, and the hash there, which stands for all that came before.
@@ -106,22 +88,11 @@ pub(crate) fn forgotten_since(
 /// Fails unless the log is whole, and says of all enrolled identities, and of no others, that they
 /// were enrolled and not forgotten.
 pub(crate) fn check(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
-    let mut recorded: BTreeSet<RandomId> = BTreeSet::new();
-    let end = read(session, chain, |_, _, event| match event.action {
-        Action::Enrolled { person, .. } | Action::Split { person, .. } => {
-            recorded.insert(person);
-        }
-        Action::Forgotten { person: gone, .. } | Action::Merged { other: gone, .. } => {
-            recorded.remove(&gone);
-        }
-        _ => {}
-    })?;
-    let enrolled: BTreeSet<RandomId> =
-        session.identities()?.into_iter().map(|row| row.uid).collect();
-    match recorded.symmetric_difference(&enrolled).count() {
-        0 => Ok(end),
-        n_identities => Err(session.damaged(Damage::Unrecorded { n_identities })),
-    }
+    let reading = follow(session, chain, |_, _, _| {})?;
+    let enrolled = session.identities()?.into_iter().map(|row| row.uid).collect();
+    let checked =
+        reading.finish().and_then(|(end, recorded)| agree(&recorded, &enrolled).map(|()| end));
+    checked.map_err(|damage| session.damaged(damage))
 }
 
 /// Where a receipt disagrees with the log and the identities, if it does.
@@ -130,25 +101,10 @@ pub(crate) fn mismatch(
     chain: &Chain,
     receipt: &Receipt,
 ) -> Result<Option<Mismatch>, GalleryError> {
-    let mut is_confirmed = false;
-    let end = read(session, chain, |position, head, event| {
-        let Receipt { person, n_templates, at, .. } = *receipt;
-        let expected = Action::Forgotten { person, n_templates };
-        is_confirmed |= position == receipt.position
-            && *head == receipt.head
-            && (event.at, event.action) == (at, expected);
-    })?;
-    Ok(if session.gallery()?.uid != receipt.gallery {
-        Some(Mismatch::Gallery)
-    } else if receipt.position > end.position {
-        Some(Mismatch::Beyond)
-    } else if !is_confirmed {
-        Some(Mismatch::Record)
-    } else if session.is_enrolled(receipt.person)? {
-        Some(Mismatch::Enrolled)
-    } else {
-        None
-    })
+    let mut held = Held::new(receipt);
+    let end = read(session, chain, |position, head, event| held.next(position, head, &event))?;
+    let is_enrolled = session.is_enrolled(receipt.person)?;
+    Ok(held.mismatch(session.gallery()?.uid, &end, is_enrolled))
 }
 
 /// Vouches for the end of the log and for what lies open in the gallery, after that was changed.
@@ -165,9 +121,21 @@ pub(crate) fn expect_vouched(session: &Session<'_>, chain: &Chain) -> Result<(),
 /// Where the log ends, if what vouches for it does, and what lies open in the gallery.
 fn checked_end(session: &Session<'_>, chain: &Chain) -> Result<(LogEnd, Vec<u8>), GalleryError> {
     let (end, open) = (session.log_end()?, session.open_columns()?);
-    if end.end == chain.end(&end.head, end.position, &open) {
-        Ok((end, open))
-    } else {
-        Err(session.damaged(Damage::End { position: end.position }))
-    }
+    chain.expect(&end, &open).map_err(|damage| session.damaged(damage))?;
+    Ok((end, open))
+}
+
+fn follow<'a>(
+    session: &Session<'_>,
+    chain: &'a Chain,
+    mut each: impl FnMut(i64, &[u8; 32], Event),
+) -> Result<Reading<'a>, GalleryError> {
+    let damaged = |damage| session.damaged(damage);
+    let mut reading = Reading::new(chain, checked_end(session, chain)?.0);
+    session.records_after(i64::MIN, |position, record, hash| {
+        let (event, head) = reading.next(position, record, hash).map_err(damaged)?;
+        each(position, &head, event);
+        Ok(())
+    })?;
+    Ok(reading)
 }

@@ -3,8 +3,9 @@
 mod chain;
 mod event;
 pub(crate) mod ledger;
+pub(crate) mod reading;
 mod receipt;
 
-pub(crate) use chain::{Chain, Hash};
+pub(crate) use chain::{Chain, Hash, LogEnd};
 pub use event::{Action, Event};
 pub use receipt::{InvalidReceipt, Receipt};

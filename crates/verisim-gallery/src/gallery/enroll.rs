@@ -1,63 +1,12 @@
-//! Enrolling people, many in one change: what is let in, and what is said of each.
-
-use verisim_core::Embedding;
+//! Enrolling people into an embedded gallery, many in one change.
 
 use super::{Gallery, unix_seconds};
+use crate::admission::{Enrolled, Enrollment, Kept, Plan};
 use crate::audit::Action;
-use crate::details::{Details, Metadata};
-use crate::id::RandomId;
 use crate::people::{self, Person};
-use crate::policy::{NEAR_DUPLICATE, NearDuplicates, Policy};
+use crate::policy::Policy;
 use crate::store::Session;
 use crate::{GalleryError, Sample};
-
-/// Who is to be enrolled, with what.
-#[derive(Clone, Copy, Debug)]
-pub struct Enrollment<'a> {
-    /// Name of the identity, which need not be known.
-    pub name: &'a str,
-    /// What another system calls it; if nothing is given, what is kept stays.
-    pub external_id: Option<&'a str>,
-    /// What to keep with it; if nothing is given, what is kept stays.
-    pub metadata: Option<&'a Metadata>,
-    /// Samples to be added.
-    pub samples: &'a [Sample],
-}
-
-/// What became of one [`Enrollment`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Enrolled {
-    /// The identity; nobody if it was not known and there was no sample.
-    pub person: Option<RandomId>,
-    /// Number of templates that were added.
-    pub n_added: usize,
-    /// Number of samples whose pictures were enrolled for the same identity before.
-    pub n_already_there: usize,
-    /// Number of other samples that are nearly one that was enrolled for the same identity before;
-    /// the [`Policy`] says whether they are among those added.
-    pub n_near_duplicates: usize,
-}
-
-/// An identity that an enrollment names, if it is known.
-struct Known {
-    person: Person,
-    details: Details,
-}
-
-/// What one enrollment will change.
-struct Plan<'a> {
-    known: Option<Known>,
-    details: Details,
-    samples: Vec<&'a Sample>,
-    outcome: Enrolled,
-}
-
-impl<'a> Enrollment<'a> {
-    /// Samples of an identity, without an external id and metadata.
-    pub fn new(name: &'a str, samples: &'a [Sample]) -> Self {
-        Self { name, external_id: None, metadata: None, samples }
-    }
-}
 
 impl Gallery {
     /// Adds samples to an identity, which need not be known.
@@ -93,7 +42,7 @@ impl Gallery {
         let mut outcomes = Vec::with_capacity(enrollments.len());
         for enrollment in enrollments {
             outcomes.push(match self.plan(&session, policy, enrollment)? {
-                Ok(plan) => Ok(self.carry_out(&session, plan, now)?),
+                Ok((person, plan)) => Ok(self.carry_out(&session, person, &plan, now)?),
                 Err(refusal) => Err(refusal),
             });
         }
@@ -102,135 +51,70 @@ impl Gallery {
         Ok(outcomes)
     }
 
-    /// What an enrollment will change, or why it is refused; nothing is written yet.
+    /// Whom an enrollment names, if known, and what it will change, or why it is refused; nothing is
+    /// written yet.
     fn plan<'a>(
         &self,
         session: &Session<'_>,
         policy: Policy,
         enrollment: &Enrollment<'a>,
-    ) -> Result<Result<Plan<'a>, GalleryError>, GalleryError> {
-        let asked = Details {
-            name: enrollment.name.to_owned(),
-            external_id: enrollment.external_id.map(str::to_owned),
-            metadata: enrollment.metadata.cloned(),
-        };
-        if let Err(refusal) = self.admit(&asked, enrollment.samples) {
+    ) -> Result<Result<(Option<Person>, Plan<'a>), GalleryError>, GalleryError> {
+        let binding = self.binding();
+        if let Err(refusal) = binding.admit(enrollment) {
             return Ok(Err(refusal));
         }
-        let row = session.identity_named(&people::name_tag(&self.vault, &asked.name))?;
+        let row = session.identity_named(&people::name_tag(&self.vault, enrollment.name))?;
         let open = |row| people::open(session, &self.vault, &row);
-        let known = row.map(open).transpose()?;
-        let known = known.map(|(details, person)| Known { person, details });
-        let path = || self.store.path().to_owned();
-        if let Some(external_id) = &asked.external_id {
+        let (details, person) = row.map(open).transpose()?.unzip();
+        if let Some(external_id) = enrollment.external_id {
             let tag = people::external_tag(&self.vault, external_id);
             let bearer = session.identity_outside(&tag)?;
-            if bearer.is_some_and(|it| known.as_ref().is_none_or(|known| known.person.id != it)) {
-                let external_id = external_id.clone();
-                return Ok(Err(GalleryError::ExternalIdTaken { path: path(), external_id }));
+            let is_other = |it| person.as_ref().is_none_or(|person: &Person| person.id != it);
+            if bearer.is_some_and(is_other) {
+                return Ok(Err(binding.external_id_taken(external_id)));
             }
         }
-        let mut outcome =
-            Enrolled { person: known.as_ref().map(|it| it.person.uid), ..Enrolled::default() };
-        let mut there = self.embeddings(session, known.as_ref(), enrollment.samples.is_empty())?;
-        let n_there = there.len();
-        let mut samples: Vec<&Sample> = Vec::new();
-        for sample in enrollment.samples {
-            if self.has_source(session, known.as_ref(), &samples, sample)? {
-                outcome.n_already_there += 1;
-                continue;
-            }
-            let embedding = &sample.template.embedding;
-            if there.iter().any(|it| it.similarity(embedding) >= NEAR_DUPLICATE) {
-                outcome.n_near_duplicates += 1;
-                if policy.near_duplicates == NearDuplicates::KeepOut {
-                    continue;
-                }
-            }
-            there.push(embedding.clone());
-            samples.push(sample);
+        let mut templates = Vec::new();
+        if let Some(person) = person.as_ref().filter(|_| !enrollment.samples.is_empty()) {
+            session.templates_of(person.id, |row| {
+                let opened =
+                    people::open_template(session, &self.vault, person, &row, self.row.dim)?;
+                templates.push((row.source_tag, opened.0));
+                Ok(())
+            })?;
         }
-        outcome.n_added = samples.len();
-        let (wanted, max) = (n_there + samples.len(), policy.max_templates);
-        if !samples.is_empty() && wanted > max as usize {
-            return Ok(Err(GalleryError::TooManyTemplates { path: path(), wanted, max }));
-        }
-        let kept = known.as_ref().map(|it| it.details.clone());
-        let details = Details {
-            name: asked.name,
-            external_id: asked.external_id.or(kept.as_ref().and_then(|it| it.external_id.clone())),
-            metadata: asked.metadata.or(kept.and_then(|it| it.metadata)),
-        };
-        Ok(Ok(Plan { known, details, samples, outcome }))
+        let kept = details.map(|details| Kept { details, templates });
+        let source_tag = |sample: &Sample| people::source_tag(&self.vault, sample.source);
+        let plan = binding.plan(policy, enrollment, kept.as_ref(), source_tag);
+        Ok(plan.map(|plan| (person, plan)))
     }
 
     /// Writes what was planned, and its record.
     fn carry_out(
         &self,
         session: &Session<'_>,
-        plan: Plan<'_>,
+        person: Option<Person>,
+        plan: &Plan<'_>,
         now: i64,
     ) -> Result<Enrolled, GalleryError> {
-        let Plan { known, details, samples, mut outcome } = plan;
-        let (person, is_changed) = match known {
-            None if samples.is_empty() => return Ok(outcome),
-            None => (people::add(session, &self.vault, &details, now)?, true),
-            Some(Known { person, details: kept }) if kept == details => (person, false),
-            Some(Known { person, .. }) => {
-                people::replace(session, &self.vault, &person, &details)?;
-                (person, true)
+        let Plan { details, is_changed, samples, outcome } = plan;
+        let person = match person {
+            None if samples.is_empty() => return Ok(*outcome),
+            None => people::add(session, &self.vault, details, now)?,
+            Some(person) => {
+                if *is_changed {
+                    people::replace(session, &self.vault, &person, details)?;
+                }
+                person
             }
         };
-        for sample in &samples {
+        for sample in samples {
             people::add_sample(session, &self.vault, &person, sample, now)?;
         }
-        if is_changed || !samples.is_empty() {
+        if *is_changed || !samples.is_empty() {
             let (person, n_templates) = (person.uid, samples.len());
             self.record(session, Action::Enrolled { person, n_templates })?;
         }
-        outcome.person = Some(person.uid);
-        Ok(outcome)
-    }
-
-    /// Fails if the gallery could not keep this of anybody.
-    fn admit(&self, details: &Details, samples: &[Sample]) -> Result<(), GalleryError> {
-        details.check()?;
-        for sample in samples {
-            self.expect(sample.template.model, sample.template.embedding.dim())?;
-            sample.check()?;
-        }
-        Ok(())
-    }
-
-    /// The embeddings that are enrolled for an identity; none if they do not matter.
-    fn embeddings(
-        &self,
-        session: &Session<'_>,
-        known: Option<&Known>,
-        is_needless: bool,
-    ) -> Result<Vec<Embedding>, GalleryError> {
-        let mut found = Vec::new();
-        let Some(Known { person, .. }) = known.filter(|_| !is_needless) else { return Ok(found) };
-        session.templates_of(person.id, |row| {
-            let opened = people::open_template(session, &self.vault, person, &row, self.row.dim)?;
-            found.push(opened.0);
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    /// Whether the picture of a sample is enrolled for the identity, or about to be.
-    fn has_source(
-        &self,
-        session: &Session<'_>,
-        known: Option<&Known>,
-        planned: &[&Sample],
-        sample: &Sample,
-    ) -> Result<bool, GalleryError> {
-        if planned.iter().any(|it| it.source == sample.source) {
-            return Ok(true);
-        }
-        let Some(Known { person, .. }) = known else { return Ok(false) };
-        session.has_source(person.id, &people::source_tag(&self.vault, sample.source))
+        Ok(Enrolled { person: Some(person.uid), ..*outcome })
     }
 }

@@ -1,10 +1,10 @@
 //! Forgetting a person: the key, the rows and the bytes go, a receipt stays.
 
 use super::{Gallery, unix_seconds};
-use crate::audit::{Action, Event, Receipt, ledger};
+use crate::audit::{Action, Event, LogEnd, Receipt, ledger};
 use crate::matrix::Truth;
 use crate::patience::BUSY_TIMEOUT;
-use crate::store::{LogEnd, Session};
+use crate::store::Session;
 use crate::{GalleryError, people};
 
 /// What [`Gallery::forget`] did.
@@ -60,16 +60,10 @@ impl Gallery {
         session: &Session<'_>,
         name: &str,
     ) -> Result<GalleryError, GalleryError> {
-        let wanted = name.trim().to_lowercase();
-        let mut similar = Vec::new();
+        let mut names = Vec::new();
         for row in session.identities()? {
-            let (details, _) = people::open(session, &self.vault, &row)?;
-            if details.name.trim().to_lowercase() == wanted {
-                similar.push(details.name);
-            }
+            names.push(people::open(session, &self.vault, &row)?.0.name);
         }
-        similar.sort_unstable();
-        let path = self.store.path().to_owned();
-        Ok(GalleryError::NoSuchIdentity { path, name: name.to_owned(), similar })
+        Ok(self.binding().no_such(name, names))
     }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Gallery, MatrixState};
 use crate::audit::{Action, ledger};
-use crate::id::RandomId;
 use crate::matrix::{NewRow, Truth};
 use crate::patience::BUSY_TIMEOUT;
 use crate::policy::Policy;
@@ -28,8 +27,8 @@ pub struct Stats {
     pub n_bytes: u64,
     /// Size of the file of packed templates, in bytes; 0 if there is none.
     pub n_matrix_bytes: u64,
-    /// Whether that file is good for the next process.
-    pub matrix: MatrixState,
+    /// Whether that file is good for the next process; nothing if the engine has none.
+    pub matrix: Option<MatrixState>,
     /// What forgetting left free for new templates, in bytes.
     pub n_free_bytes: u64,
     /// Whether what is kept of persons is encrypted.
@@ -96,7 +95,7 @@ impl Gallery {
             n_records: session.n_records()?,
             n_bytes: size(self.path()) + size(&file::log_of_writes(self.path())),
             n_matrix_bytes: self.matrix_file().n_bytes(),
-            matrix: self.matrix_state(&session)?,
+            matrix: Some(self.matrix_state(&session)?),
             n_free_bytes: session.n_free_bytes()?,
             is_sealed: self.is_sealed(),
             policy: session.policy()?,
@@ -161,13 +160,7 @@ impl Gallery {
         if fs::metadata(file::log_of_writes(from)).is_ok_and(|it| it.len() > 0) {
             return Err(GalleryError::Busy { path: from.to_owned() });
         }
-        let id = RandomId::draw().map_err(|error| GalleryError::from_io(folder, error))?;
-        let draft: PathBuf = folder.join(format!(".restore-{id}"));
-        let restored = Self::restore_in(from, &draft, &target, secret);
-        // A draft that cannot be removed is no reason to fail, but it holds templates.
-        let removed = if draft.exists() { fs::remove_dir_all(&draft) } else { Ok(()) };
-        restored?;
-        removed.map_err(|error| GalleryError::from_io(&draft, error))?;
+        file::in_draft(folder, "restore", |draft| Self::restore_in(from, draft, &target, secret))?;
         let mut gallery = Self::open(folder, secret)?;
         // The gallery is there and whole; the first search would make this file, too.
         gallery.write_matrix_file().ok();

@@ -8,6 +8,7 @@ mod list;
 mod log;
 mod maintain;
 mod packed;
+mod pour;
 mod rearrange;
 mod search;
 mod undo;
@@ -19,14 +20,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use verisim_core::ModelDigest;
 use verisim_core::knn::MAX_DIM;
 
-use crate::audit::{Action, Event, ledger};
+use crate::admission::Binding;
+use crate::audit::{Action, Event, LogEnd, ledger};
 use crate::details::check_text;
 use crate::id::RandomId;
 use crate::policy::Policy;
-use crate::store::{GalleryRow, LogEnd, SealRow, Session, Store};
+use crate::store::{GalleryRow, SealRow, Session, Store};
 use crate::vault::{Secret, Vault};
 use crate::{Damage, GalleryError, migration};
-pub use enroll::{Enrolled, Enrollment};
 pub use export::{Export, ExportedTemplate};
 pub use forget::Forgotten;
 pub use list::{IdentitySummary, TemplateSummary};
@@ -37,7 +38,7 @@ pub use rearrange::Removed;
 pub use undo::{UndoableChange, Undone};
 
 /// Who is said to have acted, until [`Gallery::set_actor`] says otherwise.
-const SOMEBODY: &str = "unnamed";
+pub(crate) const SOMEBODY: &str = "unnamed";
 
 /// The enrolled templates of one model, in a folder.
 ///
@@ -100,7 +101,7 @@ impl Gallery {
     fn new(store: Store, secret: Option<&Secret>) -> Result<Self, GalleryError> {
         let session = store.view()?;
         let row = session.gallery()?;
-        let vault = unlock(&session, store.path(), row.uid, secret)?;
+        let vault = unlock(session.seal()?.as_ref(), store.path(), row.uid, secret)?;
         drop(session);
         Ok(Self { store, vault, row, actor: SOMEBODY.to_owned(), packed: Packed::default() })
     }
@@ -222,14 +223,11 @@ impl Gallery {
 
     /// Fails unless a template of this model and dimension can be compared with the enrolled ones.
     fn expect(&self, model: ModelDigest, dim: usize) -> Result<(), GalleryError> {
-        let path = || self.store.path().to_owned();
-        if model != self.row.model {
-            Err(GalleryError::OtherModel { path: path(), gallery: self.row.model, given: model })
-        } else if dim != self.row.dim {
-            Err(GalleryError::OtherDim { path: path(), gallery: self.row.dim, given: dim })
-        } else {
-            Ok(())
-        }
+        self.binding().expect(model, dim)
+    }
+
+    fn binding(&self) -> Binding<'_> {
+        Binding { place: self.store.path(), model: self.row.model, dim: self.row.dim }
     }
 }
 
@@ -246,18 +244,8 @@ fn create(
     dim: usize,
     secret: Option<&Secret>,
 ) -> Result<(), GalleryError> {
-    let draw = || -> std::io::Result<_> {
-        let derivation = secret.map(Secret::derivation).transpose()?.flatten();
-        Ok((RandomId::draw()?, derivation))
-    };
-    let (uid, derivation) = draw().map_err(|error| session.failed(error))?;
-    let master = secret.and_then(|secret| secret.master_key(derivation.as_ref()));
-    let vault = master.map_or_else(|| Vault::plain(uid), |key| Vault::sealed(uid, &key));
-    if secret.is_some() && vault.check().is_none() {
-        return Err(session.failed(std::io::Error::other("no memory to derive the key")));
-    }
+    let (uid, vault, seal) = draw_vault(secret).map_err(|error| session.failed(error))?;
     let chain = vault.chain();
-    let seal = vault.check().map(|&check| SealRow { derivation, check });
     let row = GalleryRow { uid, model, dim };
     session.create(row, seal.as_ref(), &chain.genesis())?;
     ledger::vouch(session, &chain)?;
@@ -265,37 +253,51 @@ fn create(
     ledger::append(session, &chain, &event).map(drop)
 }
 
+/// The random id of a new gallery, its vault, and what it keeps of how it is sealed.
+pub(crate) fn draw_vault(
+    secret: Option<&Secret>,
+) -> std::io::Result<(RandomId, Vault, Option<SealRow>)> {
+    let uid = RandomId::draw()?;
+    let Some(secret) = secret else { return Ok((uid, Vault::plain(uid), None)) };
+    let derivation = secret.derivation()?;
+    let master = secret.master_key(derivation.as_ref());
+    let master = master.ok_or_else(|| std::io::Error::other("no memory to derive the key"))?;
+    let vault = Vault::sealed(uid, &master);
+    let seal = vault.check().map(|&check| SealRow { derivation, check });
+    Ok((uid, vault, seal))
+}
+
 fn migrate(session: &Session<'_>) -> Result<(), GalleryError> {
     migration::migrate(session, unix_seconds())
 }
 
 /// The vault of a gallery, if the secret is the one that it needs.
-fn unlock(
-    session: &Session<'_>,
+pub(crate) fn unlock(
+    seal: Option<&SealRow>,
     path: &Path,
     gallery: RandomId,
     secret: Option<&Secret>,
 ) -> Result<Vault, GalleryError> {
     let path = path.to_owned();
-    match (session.seal()?, secret) {
+    match (seal, secret) {
         (None, None) => Ok(Vault::plain(gallery)),
         (None, Some(_)) => Err(GalleryError::NotSealed { path }),
         (Some(_), None) => Err(GalleryError::Sealed { path }),
         (Some(SealRow { derivation, check }), Some(secret)) => {
             if derivation.is_some_and(|it| !it.is_bearable()) {
-                return Err(session.damaged(Damage::Derivation));
+                return Err(GalleryError::Damaged { path, damage: Damage::Derivation });
             }
             let master = secret.master_key(derivation.as_ref());
             let vault = master.map(|key| Vault::sealed(gallery, &key));
             let expected = if derivation.is_some() { "a passphrase" } else { "a key" };
             vault
-                .filter(|it| it.check() == Some(&check))
+                .filter(|it| it.check() == Some(check))
                 .ok_or(GalleryError::WrongSecret { path, expected })
         }
     }
 }
 
-fn unix_seconds() -> i64 {
+pub(crate) fn unix_seconds() -> i64 {
     // A clock before 1970 is wrong anyway, and no reason not to enroll.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs().cast_signed())
 }

@@ -4,15 +4,7 @@ use rusqlite::OptionalExtension;
 
 use super::{Session, first};
 use crate::GalleryError;
-use crate::audit::Hash;
-
-/// Where the log ends: the last position, the hash there, and what vouches for both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LogEnd {
-    pub(crate) position: i64,
-    pub(crate) head: Hash,
-    pub(crate) end: Hash,
-}
+use crate::audit::{Hash, LogEnd};
 
 impl Session<'_> {
     pub(crate) fn log_end(&self) -> Result<LogEnd, GalleryError> {

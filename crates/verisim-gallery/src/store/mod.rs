@@ -21,7 +21,6 @@ use crate::patience::{BUSY_TIMEOUT, patiently};
 use crate::schema::{APPLICATION_ID, CONNECTION, FORMAT, FORMAT_1, PAGE_SIZE};
 use crate::{Damage, GalleryError, file};
 pub(crate) use changes::{ChangeRow, NewChange};
-pub(crate) use log::LogEnd;
 pub(crate) use people::{IdentityRow, NewIdentity, NewTemplate, TemplateRow};
 pub(crate) use session::{GalleryRow, SealRow};
 

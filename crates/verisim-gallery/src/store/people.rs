@@ -53,8 +53,8 @@ const IDENTITIES: &str = "SELECT identity.id, uid, details.content, person_key.c
         external_tag, enrolled_at
     FROM identity LEFT JOIN slot AS details ON details.id = identity.details
         LEFT JOIN slot AS person_key ON person_key.id = identity.person_key";
-const TEMPLATES: &str = "SELECT template.id, uid, identity, source_tag, quality, enrolled_at,
-        content
+const TEMPLATES: &str =
+    "SELECT template.id, uid, identity, source_tag, quality, enrolled_at, content
     FROM template LEFT JOIN slot ON slot.id = template.slot";
 
 impl Session<'_> {

@@ -161,6 +161,12 @@ impl Session<'_> {
         self.run(|sql| first(sql, "SELECT value FROM setting WHERE key = ?1", [key]).optional())
     }
 
+    /// All settings, by key.
+    pub(crate) fn settings(&self) -> Result<Vec<(String, String)>, GalleryError> {
+        let select = "SELECT key, value FROM setting ORDER BY key";
+        self.run(|sql| sql.prepare_cached(select)?.query_map([], |row| row.try_into())?.collect())
+    }
+
     pub(crate) fn set_setting(&self, key: &str, value: &str) -> Result<(), GalleryError> {
         let upsert = "INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)";
         self.run(|sql| sql.execute(upsert, [key, value]).map(drop))

@@ -225,7 +225,7 @@ impl Ledger {
             }
         }
         gallery.nearest(&sample("anybody", 0).template, 1).unwrap();
-        assert_eq!(gallery.stats().unwrap().matrix, MatrixState::Fresh);
+        assert_eq!(gallery.stats().unwrap().matrix, Some(MatrixState::Fresh));
         gallery.check().unwrap();
     }
 }

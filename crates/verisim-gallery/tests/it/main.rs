@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "what these helpers of tests cannot do fails the test")]
 
 mod child;
+mod conformance;
+mod conformance_search;
 mod copies;
+mod copying;
 mod damage;
+mod engines;
 mod everyday;
 #[cfg(unix)]
 mod failing_disk;
@@ -13,6 +17,8 @@ mod forgetting;
 mod killing;
 mod migration;
 mod packed;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rearranging;
 mod refusals;
 mod sealing;

@@ -39,7 +39,7 @@ fn with_file(folder: &Path, is_sealed: bool, n: usize) -> Gallery {
 }
 
 fn state(gallery: &Gallery) -> MatrixState {
-    gallery.stats().unwrap().matrix
+    gallery.stats().unwrap().matrix.unwrap()
 }
 
 /// Fails unless exactly these identities are found by their templates.

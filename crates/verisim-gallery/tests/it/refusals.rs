@@ -69,7 +69,7 @@ fn a_folder_without_a_gallery_is_told_from_a_damaged_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gallery.sqlite");
     let at = path.display();
-    let expected = format!("no gallery at {at}: found no file, expected a gallery file of Verisim");
+    let expected = format!("no gallery at {at}: found no file, expected a gallery of Verisim");
     assert_eq!(error(folder.path()).to_string(), expected);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "opening makes nothing");
 

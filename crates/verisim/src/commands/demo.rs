@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use verisim_face::Recognizer;
 use verisim_face::pipeline::Pipeline;
-use verisim_gallery::{Candidate, Gallery, Sample, SourceDigest};
+use verisim_gallery::{Candidate, Engine, Sample, SourceDigest};
 use verisim_learn::device::DeviceKind;
 use verisim_learn::train::RunFolder;
 
@@ -126,8 +126,8 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
         cast.n_strangers
     ));
     let mut gallery = create_or_open(&gallery_of(&out, model), recognizer)?;
-    enroll(&cast, &pipeline, &mut gallery, printer)?;
-    let nearest = search(&cast.probes, &pipeline, &mut gallery, printer)?;
+    enroll(&cast, &pipeline, &mut *gallery, printer)?;
+    let nearest = search(&cast.probes, &pipeline, &mut *gallery, printer)?;
     let (recognized, rejected) = cast.shares(&nearest, threshold);
     let kept = short_percent(operating.fmr);
     printer.data(format_args!(
@@ -143,7 +143,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: &Printer) -> anyhow::Result<Outcome
     let n_templates = gallery.forget(&person)?.receipt.n_templates;
     let theirs: Vec<Probe> =
         cast.probes.iter().filter(|probe| probe.identity == person).cloned().collect();
-    let after = search(&theirs, &pipeline, &mut gallery, printer)?;
+    let after = search(&theirs, &pipeline, &mut *gallery, printer)?;
     let is_stranger = |(probe, it): (&Probe, &Option<Candidate>)| {
         probe.outcome(it.as_ref(), threshold) == Found::Nobody
     };
@@ -258,7 +258,7 @@ fn operating(recognizer: &Recognizer, evaluation: &Evaluation) -> Operating {
 fn enroll(
     cast: &Cast,
     pipeline: &Pipeline,
-    gallery: &mut Gallery,
+    gallery: &mut dyn Engine,
     printer: &Printer,
 ) -> anyhow::Result<()> {
     for (name, paths) in &cast.enrolled {
@@ -279,7 +279,7 @@ fn enroll(
 fn search(
     probes: &[Probe],
     pipeline: &Pipeline,
-    gallery: &mut Gallery,
+    gallery: &mut dyn Engine,
     printer: &Printer,
 ) -> anyhow::Result<Vec<Option<Candidate>>> {
     let paths: Vec<PathBuf> = probes.iter().map(|probe| probe.path.clone()).collect();

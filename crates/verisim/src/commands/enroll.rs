@@ -10,7 +10,7 @@ use verisim_face::choice::FaceChoice;
 use verisim_face::model::Model;
 use verisim_face::pipeline::{Pipeline, RecognizedFace};
 use verisim_gallery::{
-    Enrolled, Enrollment, Gallery, GalleryError, MAX_LABEL_BYTES, Sample, SourceDigest,
+    Engine, Enrolled, Enrollment, GalleryError, MAX_LABEL_BYTES, Sample, SourceDigest,
 };
 
 use super::Outcome;
@@ -65,8 +65,8 @@ pub(crate) struct EnrollArgs {
 /// Which gallery, and the model that it needs.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GalleryArgs {
-    /// Folder of the gallery
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the gallery, or postgres://USER@HOST/DATABASE
+    #[arg(long, value_name = "PLACE")]
     pub(crate) gallery: PathBuf,
 
     /// ONNX model that turns a chip into an embedding, or its name; by default the one enrolled with
@@ -200,12 +200,12 @@ impl GalleryArgs {
         }
         let gallery = self.access.open(&self.gallery, "verisim")?;
         let Some(model) = gallery.setting(MODEL_SETTING)? else {
-            bail!("{} remembers no model; give it with --model", self.gallery.display());
+            bail!("{} remembers no model; give it with --model", gallery.place().display());
         };
         let card = gallery.setting(CARD_SETTING)?.map(PathBuf::from);
         let model = Model::load(Path::new(&model), card.as_deref());
         let model = model.with_context(|| {
-            format!("cannot load the model of {}; give it with --model", self.gallery.display())
+            format!("cannot load the model of {}; give it with --model", gallery.place().display())
         })?;
         Ok(Recognizer::new(model))
     }
@@ -223,7 +223,7 @@ impl GalleryArgs {
         load::pipeline_of(recognizer, &sight, usual)
     }
 
-    fn open_if_there(&self) -> anyhow::Result<Option<Gallery>> {
+    fn open_if_there(&self) -> anyhow::Result<Option<Box<dyn Engine>>> {
         match self.access.open(&self.gallery, "verisim") {
             Ok(gallery) => Ok(Some(gallery)),
             Err(error) => match error.downcast_ref() {
@@ -234,14 +234,14 @@ impl GalleryArgs {
     }
 
     /// Opens the gallery, which must be there and belong to the model.
-    pub(crate) fn open(&self, recognizer: &Recognizer) -> anyhow::Result<Gallery> {
+    pub(crate) fn open(&self, recognizer: &Recognizer) -> anyhow::Result<Box<dyn Engine>> {
         let gallery = self.access.open(&self.gallery, "verisim identify")?;
         let (found, expected) = (recognizer.digest(), gallery.model());
         if found != expected {
             bail!(
                 "{} holds templates of model {}, but the model given is {}; templates of different \
                  models cannot be compared",
-                self.gallery.display(),
+                gallery.place().display(),
                 expected.short(),
                 found.short()
             );
@@ -254,7 +254,7 @@ impl GalleryArgs {
 pub(crate) fn create_or_open(
     args: &GalleryArgs,
     recognizer: &Recognizer,
-) -> anyhow::Result<Gallery> {
+) -> anyhow::Result<Box<dyn Engine>> {
     let binding = (recognizer.digest(), recognizer.card().embedding_dim);
     let mut gallery = args.access.create_or_open(&args.gallery, binding, "verisim enroll")?;
     if let Some(model) = &args.model {

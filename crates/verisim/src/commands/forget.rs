@@ -19,8 +19,8 @@ Examples:
   verisim forget --gallery g/ \"Ada Lovelace\"
   verisim forget --gallery g/ \"Ada Lovelace\" --receipt ada.json")]
 pub(crate) struct ForgetArgs {
-    /// Folder of the gallery
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the gallery, or postgres://USER@HOST/DATABASE
+    #[arg(long, value_name = "PLACE")]
     gallery: PathBuf,
 
     /// Name of the person
@@ -39,7 +39,8 @@ pub(crate) fn forget(args: &ForgetArgs, printer: &Printer) -> anyhow::Result<Out
     let mut gallery = args.access.open(&args.gallery, "verisim forget")?;
     let forgotten = gallery.forget(&args.name)?;
     let n = forgotten.receipt.n_templates;
-    printer.data(format_args!("forgot {}: {n} templates were overwritten", args.name))?;
+    let done = if gallery.can_wipe() { "overwritten" } else { "removed" };
+    printer.data(format_args!("forgot {}: {n} templates were {done}", args.name))?;
     if let Some(path) = &args.receipt {
         let receipt = forgotten.receipt.to_json();
         if let Err(error) = whole_file::write(path, format!("{receipt}\n").as_bytes()) {
@@ -48,12 +49,17 @@ pub(crate) fn forget(args: &ForgetArgs, printer: &Printer) -> anyhow::Result<Out
             return Err(error.context("the receipt is above; it could not be written"));
         }
     }
-    if !forgotten.is_wiped {
+    if !gallery.can_wipe() {
+        printer.note(
+            "the server may keep bytes of them in unused space until `verisim gallery compact`, and in its \
+             log of writes, its standbys and backups for as long as it is set up to (docs/security.md)",
+        );
+    } else if !forgotten.is_wiped {
         bail!(
             "{} will not be found again, but bytes of the templates linger in {} until no other \
              process has it open; run `verisim gallery compact` then",
             args.name,
-            args.gallery.display()
+            gallery.place().display()
         );
     }
     Ok(Outcome::Done)

@@ -6,19 +6,25 @@ mod doctor_words;
 mod export;
 mod import;
 mod rearrange;
+mod rules;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
-use verisim_gallery::{Gallery, MatrixState, NearDuplicates, Policy, ScoreRule, TemplateSummary};
+use verisim_gallery::{Engine, Gallery, MatrixState, TemplateSummary};
 
 use self::doctor::DoctorArgs;
 use self::export::ExportArgs;
 use self::import::ImportArgs;
 use self::rearrange::{MergeArgs, MoveArgs, RemoveArgs, SplitArgs, UndoArgs};
+use self::rules::{PolicyArgs, stats};
 use super::Outcome;
+use super::gallery_copy::{self, CopyArgs};
 use crate::access::{AccessArgs, write_new_key};
 use crate::output::Printer;
+
+/// Who is said to act, unless somebody else is named.
+const COMMAND: &str = "verisim gallery";
 
 /// List, examine, rearrange, check, copy or compact a gallery
 #[derive(Debug, clap::Subcommand)]
@@ -27,6 +33,7 @@ Examples:
   verisim gallery list g/                 with a name: the templates of that person
   verisim gallery doctor g/               wrong names, people enrolled twice, look-alikes
   verisim gallery backup g/ g-monday.sqlite
+  verisim gallery copy --from g/ --to postgres://verisim@db.example/faces
   verisim gallery new-key door.key        then: verisim enroll --key-file door.key ...")]
 pub(crate) enum GalleryCommand {
     /// List the people enrolled, or the templates of one
@@ -73,6 +80,8 @@ pub(crate) enum GalleryCommand {
     },
     /// Change the rules that are stored with the gallery
     Policy(PolicyArgs),
+    /// Copy a gallery from a folder to a server, or the other way, and compare the two
+    Copy(CopyArgs),
     /// Copy the gallery into a new file, while others use it
     Backup {
         #[command(flatten)]
@@ -104,45 +113,11 @@ pub(crate) enum GalleryCommand {
 /// Which gallery, and what opens it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Folder of the gallery
+    /// Folder of the gallery, or postgres://USER@HOST/DATABASE
     gallery: PathBuf,
 
     #[command(flatten)]
     access: AccessArgs,
-}
-
-/// What to change of the rules.
-#[derive(Debug, clap::Args)]
-pub(crate) struct PolicyArgs {
-    #[command(flatten)]
-    place: Place,
-
-    /// How scores of templates become that of a person
-    #[arg(long, value_enum)]
-    score: Option<Score>,
-
-    /// Most templates of a person
-    #[arg(long, value_name = "N")]
-    max_templates: Option<u32>,
-
-    /// Whether to add pictures that are nearly ones that are there
-    #[arg(long, value_name = "YES", action = clap::ArgAction::Set)]
-    near_duplicates: Option<bool>,
-
-    /// Whether every search leaves a record in the log
-    #[arg(long, value_name = "YES", action = clap::ArgAction::Set)]
-    record_searches: Option<bool>,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Score {
-    /// The best template
-    Best,
-    /// The mean of all
-    Mean,
-    /// The mean, weighted by quality
-    Weighted,
 }
 
 #[derive(Serialize)]
@@ -172,29 +147,14 @@ struct TemplateDto<'a> {
     enrolled_at: i64,
 }
 
-#[derive(Serialize)]
-struct StatsDto {
-    model: String,
-    embedding_dim: usize,
-    identities: usize,
-    templates: usize,
-    most_templates: usize,
-    log_records: usize,
-    bytes: u64,
-    free_bytes: u64,
-    /// Of the file of packed templates; 0 if there is none.
-    matrix_bytes: u64,
-    matrix: &'static str,
-    sealed: bool,
-    score: Score,
-    max_templates: u32,
-    near_duplicates: bool,
-    record_searches: bool,
-}
-
 impl Place {
-    fn open(&self) -> anyhow::Result<Gallery> {
-        self.access.open(&self.gallery, "verisim gallery")
+    fn open(&self) -> anyhow::Result<Box<dyn Engine>> {
+        self.access.open(&self.gallery, COMMAND)
+    }
+
+    /// Opens a gallery in a folder, for what servers do not do.
+    fn open_folder(&self) -> anyhow::Result<Gallery> {
+        self.access.open_folder(&self.gallery, COMMAND)
     }
 }
 
@@ -202,8 +162,8 @@ impl Place {
 pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Result<Outcome> {
     match command {
         GalleryCommand::List { place, name, json } => match name {
-            None => list(&place.open()?, *json, printer)?,
-            Some(name) => list_templates(&place.open()?, name, *json, printer)?,
+            None => list(&*place.open()?, *json, printer)?,
+            Some(name) => list_templates(&*place.open()?, name, *json, printer)?,
         },
         GalleryCommand::Doctor(args) => doctor::doctor(args, printer)?,
         GalleryCommand::Merge(args) => rearrange::merge(args, printer)?,
@@ -221,21 +181,22 @@ pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Re
             printer.data(format_args!(
                 "whole: {people} people with {templates} templates of model {model}"
             ))?;
-            if gallery.stats()?.matrix == MatrixState::Worthless {
+            if gallery.stats()?.matrix == Some(MatrixState::Worthless) {
                 printer.note(
                     "the packed templates are damaged or old: the next search makes them anew",
                 );
             }
         }
-        GalleryCommand::Stats { place, json } => stats(&place.open()?, *json, printer)?,
+        GalleryCommand::Stats { place, json } => stats(&*place.open()?, *json, printer)?,
         GalleryCommand::Policy(args) => {
             let mut gallery = args.place.open()?;
             let policy = args.applied_to(gallery.policy()?);
             gallery.set_policy(policy)?;
-            stats(&gallery, false, printer)?;
+            stats(&*gallery, false, printer)?;
         }
+        GalleryCommand::Copy(args) => gallery_copy::copy(args, printer)?,
         GalleryCommand::Backup { place, to } => {
-            place.open()?.backup(to)?;
+            place.open_folder()?.backup(to)?;
             printer.data(format_args!("copied to {}", to.display()))?;
         }
         GalleryCommand::Restore { from, place } => {
@@ -255,7 +216,7 @@ pub(crate) fn gallery(command: &GalleryCommand, printer: &Printer) -> anyhow::Re
     Ok(Outcome::Done)
 }
 
-fn list(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()> {
+fn list(gallery: &dyn Engine, json: bool, printer: &Printer) -> anyhow::Result<()> {
     for identity in gallery.identities()? {
         let (details, templates) = (&identity.details, identity.n_templates);
         if json {
@@ -277,7 +238,7 @@ fn list(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()> 
 }
 
 fn list_templates(
-    gallery: &Gallery,
+    gallery: &dyn Engine,
     name: &str,
     json: bool,
     printer: &Printer,
@@ -308,65 +269,6 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-fn stats(gallery: &Gallery, json: bool, printer: &Printer) -> anyhow::Result<()> {
-    let stats = gallery.stats()?;
-    let Policy { rule, max_templates, near_duplicates, record_searches } = stats.policy;
-    let dto = StatsDto {
-        model: gallery.model().to_string(),
-        embedding_dim: gallery.dim(),
-        identities: stats.n_identities,
-        templates: stats.n_templates,
-        most_templates: stats.most_templates,
-        log_records: stats.n_records,
-        bytes: stats.n_bytes,
-        free_bytes: stats.n_free_bytes,
-        matrix_bytes: stats.n_matrix_bytes,
-        matrix: match stats.matrix {
-            MatrixState::Missing => "missing",
-            MatrixState::Fresh => "fresh",
-            MatrixState::Behind => "behind",
-            MatrixState::Worthless => "worthless",
-        },
-        sealed: stats.is_sealed,
-        score: match rule {
-            ScoreRule::Best => Score::Best,
-            ScoreRule::Mean => Score::Mean,
-            ScoreRule::Weighted => Score::Weighted,
-        },
-        max_templates,
-        near_duplicates: near_duplicates == NearDuplicates::Add,
-        record_searches,
-    };
-    if json {
-        return printer.json(&dto);
-    }
-    let serde_json::Value::Object(lines) = serde_json::to_value(&dto)? else { return Ok(()) };
-    for (key, value) in lines {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        printer.data(format_args!("{}\t{value}", key.replace('_', " ")))?;
-    }
-    Ok(())
-}
-
-impl PolicyArgs {
-    fn applied_to(&self, mut policy: Policy) -> Policy {
-        if let Some(score) = self.score {
-            policy.rule = match score {
-                Score::Best => ScoreRule::Best,
-                Score::Mean => ScoreRule::Mean,
-                Score::Weighted => ScoreRule::Weighted,
-            };
-        }
-        if let Some(added) = self.near_duplicates {
-            policy.near_duplicates =
-                if added { NearDuplicates::Add } else { NearDuplicates::KeepOut };
-        }
-        policy.max_templates = self.max_templates.unwrap_or(policy.max_templates);
-        policy.record_searches = self.record_searches.unwrap_or(policy.record_searches);
-        policy
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub(crate) mod forget;
 pub(crate) mod frontalize;
 pub(crate) mod fuse;
 pub(crate) mod gallery;
+mod gallery_copy;
 pub(crate) mod identify;
 pub(crate) mod load;
 pub(crate) mod map;

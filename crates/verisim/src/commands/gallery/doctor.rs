@@ -103,7 +103,7 @@ pub(super) fn doctor(args: &DoctorArgs, printer: &Printer) -> anyhow::Result<()>
         n_threads: NonZero::new(rayon::current_num_threads()),
     };
     ensure!(args.limit >= 1, "--limit is 0, but at least one finding of a kind must be shown");
-    let mut gallery = args.place.open()?;
+    let mut gallery = args.place.open_folder()?;
     let diagnosis = gallery.examine(&rules)?;
     let words = Words { diagnosis: &diagnosis, gallery: &args.place.gallery };
     if let Some(path) = &args.report {

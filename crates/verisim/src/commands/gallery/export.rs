@@ -25,7 +25,7 @@ pub(super) fn export(args: &ExportArgs, printer: &Printer) -> anyhow::Result<()>
     for path in file.files() {
         ensure!(!path.exists(), "{} exists already", path.display());
     }
-    let mut gallery = args.place.open()?;
+    let mut gallery = args.place.open_folder()?;
     let dim = gallery.dim();
     let mut export = gallery.export()?;
     let n = export.n_templates()?;

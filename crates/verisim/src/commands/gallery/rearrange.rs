@@ -74,7 +74,7 @@ pub(crate) struct UndoArgs {
 }
 
 pub(super) fn merge(args: &MergeArgs, printer: &Printer) -> anyhow::Result<()> {
-    let mut gallery = args.place.open()?;
+    let mut gallery = args.place.open_folder()?;
     let given_up = external_id(&gallery, &args.other)?;
     let n = gallery.merge(&args.keep, &args.other)?;
     let (keep, other) = (&args.keep, &args.other);
@@ -88,17 +88,17 @@ pub(super) fn merge(args: &MergeArgs, printer: &Printer) -> anyhow::Result<()> {
 }
 
 pub(super) fn move_template(args: &MoveArgs, printer: &Printer) -> anyhow::Result<()> {
-    args.place.open()?.move_template(args.template, &args.to)?;
+    args.place.open_folder()?.move_template(args.template, &args.to)?;
     printer.data(format_args!("{} has template {}", args.to, args.template))
 }
 
 pub(super) fn split(args: &SplitArgs, printer: &Printer) -> anyhow::Result<()> {
-    let n = args.place.open()?.split(&args.name, &args.templates, &args.into)?;
+    let n = args.place.open_folder()?.split(&args.name, &args.templates, &args.into)?;
     printer.data(format_args!("{} has {} that {} had", args.into, templates(n), args.name))
 }
 
 pub(super) fn remove(args: &RemoveArgs, printer: &Printer) -> anyhow::Result<()> {
-    let removed = args.place.open()?.remove_templates(&args.templates)?;
+    let removed = args.place.open_folder()?.remove_templates(&args.templates)?;
     printer.data(format_args!("{} overwritten", were(removed.n_templates)))?;
     if !removed.is_wiped {
         bail!(
@@ -111,7 +111,7 @@ pub(super) fn remove(args: &RemoveArgs, printer: &Printer) -> anyhow::Result<()>
 }
 
 pub(super) fn undo(args: &UndoArgs, printer: &Printer) -> anyhow::Result<()> {
-    let mut gallery = args.place.open()?;
+    let mut gallery = args.place.open_folder()?;
     if args.list {
         for change in gallery.undoable()? {
             printer.data(said(&change))?;
