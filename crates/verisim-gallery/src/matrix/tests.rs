@@ -114,7 +114,7 @@ fn check(gallery: &mut Gallery, plain: &Plain, probes: &[[i8; DIM]]) -> Result<(
                 prop_assert_eq!(bits(&found), bits(&expected[..n_alike]), "{:?} {}", rule, limit);
             }
         }
-        for winner in [Winner::Best, Winner::Vote { k: 1 }, Winner::Vote { k: 3 }] {
+        for winner in [Winner::Best, Winner::Vote { k: 1 }, Winner::Vote { k: 5 }] {
             for (threshold, limit) in [(0.4, 3), (-1.0, 0), (0.9, 1)] {
                 let decision = DecisionRule { threshold, winner, limit };
                 let found = gallery.decide_many(&templates, &decision).unwrap();
@@ -185,6 +185,19 @@ fn check_all(happenings: &[Happening], is_sealed: bool) -> Result<(), TestCaseEr
         gallery.check().unwrap();
     }
     Ok(())
+}
+
+#[test]
+fn of_very_many_equal_templates_the_earlier_names_are_near_and_vote() {
+    let enrolled =
+        |name: usize, vector| Happening::Enrolled { by: 0, name, templates: vec![(vector, None)] };
+    // The later the name, the earlier the row; three are nearer than all these.
+    let mut happenings: Vec<Happening> =
+        (10..60).rev().map(|name| enrolled(name, [1, 1, 1, 0, 0])).collect();
+    let near = [[2, 0, 0, 0, 0], [2, 1, 0, 0, 0], [2, 1, 1, 0, 0]];
+    happenings.extend((70..).zip(near).map(|(name, vector)| enrolled(name, vector)));
+    happenings.push(Happening::Searched { by: 1, probes: vec![near[0], [1, 1, 1, 0, 0]] });
+    check_all(&happenings, false).unwrap();
 }
 
 proptest! {

@@ -54,12 +54,12 @@ fn candidates_reach_the_threshold_and_come_best_first_by_their_best_templates(be
 fn ties_are_ordered_by_name_even_at_the_limit(bench: &Bench) {
     let mut gallery = bench.open_of("ties", 2, None).unwrap();
     // More than a search asks for at first.
-    let names: Vec<String> = (0..40).map(|idx| format!("n{:02}", 39 - idx)).collect();
+    let names: Vec<String> = (0..200).map(|idx| format!("n{:03}", 199 - idx)).collect();
     let sample = [Sample::new(at_angle(20.0), SourceDigest::new([1; 32]))];
     let enrollments: Vec<_> = names.iter().map(|it| Enrollment::new(it, &sample)).collect();
     gallery.enroll_many(&enrollments).unwrap();
     let found = gallery.nearest(&at_angle(0.0), 2).unwrap();
-    assert_eq!(found.iter().map(|it| it.identity.as_str()).collect::<Vec<_>>(), ["n00", "n01"]);
+    assert_eq!(found.iter().map(|it| it.identity.as_str()).collect::<Vec<_>>(), ["n000", "n001"]);
 }
 
 fn the_rule_of_the_gallery_scores_its_identities(bench: &Bench) {

@@ -252,16 +252,24 @@ fn a_file_that_lacks_somebody_when_another_is_forgotten_gets_both() {
 #[test]
 fn a_block_put_back_to_what_it_was_makes_the_file_worthless() {
     let folder = tempfile::tempdir().unwrap();
-    let mut gallery = with_file(folder.path(), true, 700);
+    let mut gallery = with_file(folder.path(), true, 100);
     let path = folder.path().join(FILE);
     let before = fs::read(&path).unwrap();
+    let put_back = || {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[4096..].copy_from_slice(&before[4096..]);
+        fs::write(&path, &bytes).unwrap();
+        bytes
+    };
+    // Before somebody came, who would not be found; before somebody went, who would be.
+    gallery.enroll("New", &samples("New", 2)).unwrap();
+    let bytes = put_back();
+    expect_found(&mut open_as(folder.path(), true), &["New".to_owned()], &[]);
+    assert_ne!(fs::read(&path).unwrap(), bytes, "made anew");
     assert!(gallery.forget("identity 3").unwrap().is_wiped);
-    let mut bytes = fs::read(&path).unwrap();
-    bytes[4096..].copy_from_slice(&before[4096..]);
-    fs::write(&path, &bytes).unwrap();
+    put_back();
     let mut reader = open_as(folder.path(), true);
     expect_found(&mut reader, &names(3), &["identity 3".to_owned()]);
-    assert_ne!(fs::read(&path).unwrap(), bytes, "made anew");
     reader.check().unwrap();
 }
 

@@ -12,6 +12,10 @@ use super::{host_of, open_at};
 use crate::engines::{server, sql};
 use crate::synthetic::samples;
 
+const N_WRITERS: usize = 3;
+/// Changes of each, enough before and after the kill for it to fall among them.
+const N_EACH: usize = 60;
+
 /// A primary and a standby of this test alone, for it kills one of them.
 struct Cluster {
     folder: tempfile::TempDir,
@@ -74,9 +78,6 @@ fn nothing_acknowledged_is_lost_when_the_primary_is_killed_under_writes() {
     let url = format!("{url}?patience=60&exact=true");
     drop(open_at(&url, None).unwrap());
 
-    const N_WRITERS: usize = 3;
-    // Enough before and after for the kill to fall among them.
-    const N_EACH: usize = 60;
     let n_acknowledged = AtomicUsize::new(0);
     let write = |writer: usize| {
         let mut gallery = open_at(&url, None).unwrap();
