@@ -12,7 +12,7 @@ use crate::record::{
 };
 use crate::store::{IdentityRow, NewIdentity, NewTemplate, Session, TemplateRow};
 use crate::vault::{PersonKey, Place, Vault};
-use crate::{Damage, GalleryError, Sample, Thumbnail};
+use crate::{Damage, GalleryError, Sample, SourceDigest, Thumbnail};
 
 /// An identity in the store, with its key.
 pub(crate) struct Person {
@@ -35,8 +35,8 @@ pub(crate) fn external_tag(vault: &Vault, external_id: &str) -> [u8; 32] {
 }
 
 /// Tag of the source of a sample.
-pub(crate) fn source_tag(vault: &Vault, sample: &Sample) -> [u8; 32] {
-    vault.tag("source", sample.source.as_bytes())
+pub(crate) fn source_tag(vault: &Vault, source: SourceDigest) -> [u8; 32] {
+    vault.tag("source", source.as_bytes())
 }
 
 /// The key of an identity.
@@ -149,7 +149,7 @@ pub(crate) fn add_sample(
     session.add_template(&NewTemplate {
         uid,
         identity: person.id,
-        source_tag: source_tag(vault, sample),
+        source_tag: source_tag(vault, sample.source),
         sealed: &sealed,
         thumbnail: thumbnail.as_deref(),
         quality: sample.quality,

@@ -230,6 +230,6 @@ impl Gallery {
             return Ok(true);
         }
         let Some(Known { person, .. }) = known else { return Ok(false) };
-        session.has_source(person.id, &people::source_tag(&self.vault, sample))
+        session.has_source(person.id, &people::source_tag(&self.vault, sample.source))
     }
 }

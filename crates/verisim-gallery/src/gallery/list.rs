@@ -3,7 +3,7 @@
 use super::Gallery;
 use crate::details::Details;
 use crate::id::RandomId;
-use crate::{GalleryError, Thumbnail, people};
+use crate::{GalleryError, SourceDigest, Thumbnail, people};
 
 /// An enrolled identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,18 @@ impl Gallery {
         let mut found = found?;
         found.sort_unstable_by(|a, b| a.details.name.cmp(&b.details.name));
         Ok(found)
+    }
+
+    /// Whether a picture is enrolled for an identity, which need not be known: then nothing need be computed of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be read.
+    pub fn has_picture(&self, identity: &str, picture: SourceDigest) -> Result<bool, GalleryError> {
+        let session = self.store.view()?;
+        let row = session.identity_named(&people::name_tag(&self.vault, identity))?;
+        let Some(row) = row else { return Ok(false) };
+        session.has_source(row.id, &people::source_tag(&self.vault, picture))
     }
 
     /// The templates of an identity, in the order of their enrollment.
