@@ -10,6 +10,7 @@ pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod detect;
+pub(crate) mod each;
 pub(crate) mod embed;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
@@ -19,14 +20,18 @@ pub(crate) mod forget;
 pub(crate) mod frontalize;
 pub(crate) mod fuse;
 pub(crate) mod gallery;
+mod gallery_args;
 pub(crate) mod identify;
 pub(crate) mod load;
 pub(crate) mod map;
 pub(crate) mod models;
 pub(crate) mod models_add;
 pub(crate) mod models_fetch;
+mod pictures;
+mod refusals;
 pub(crate) mod synth;
 pub(crate) mod train;
+mod unfinished;
 pub(crate) mod verify;
 mod whoswho;
 
@@ -56,6 +61,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n);
         pool.build_global().context("cannot start the threads")?;
+        verisim_face::pipeline::use_threads(n);
     }
     match cli.command {
         Command::Demo(args) => demo::demo(&args, printer),

@@ -289,7 +289,7 @@ fn galleries_that_cannot_be_used_are_named() {
 }
 
 /// Runs the program where files may not grow past some blocks, as on a disk without space.
-fn without_space(arguments: &[&str]) -> crate::cli::Ran {
+pub(crate) fn without_space(arguments: &[&str]) -> crate::cli::Ran {
     let quoted: Vec<String> = arguments.iter().map(|it| format!("'{it}'")).collect();
     let program = env!("CARGO_BIN_EXE_verisim");
     let script = format!("trap '' XFSZ; ulimit -f 8; '{program}' {}", quoted.join(" "));

@@ -167,11 +167,14 @@ fn a_folder_of_photographs_becomes_one_of_chips() {
             ["align", paths[0], "--detector", paths[1], "--out", paths[2], "--size", "47x55"];
         verisim(arguments.iter().chain(more))
     };
-    let ran = align(&["--face", "all"]);
+    let errors = scratch.path("errors.csv");
+    let ran = align(&["--face", "all", "--errors", errors.to_str().unwrap()]);
     assert_eq!(ran.status, 2, "one has no face");
     assert!(ran.stdout.starts_with("6 chips of 3 photographs"), "{}", ran.stdout);
-    let refused = fs::read_to_string(chips.join("refused.csv")).unwrap();
-    assert!(refused.contains("Nobody/1.jpg") && refused.contains("no face was found"), "{refused}");
+    let refused = fs::read_to_string(errors).unwrap();
+    let refused: Vec<&str> = refused.lines().collect();
+    assert_eq!((refused.len(), refused[0]), (2, "path,reason,explanation"));
+    assert!(refused[1].contains("Nobody/1.jpg,no_face,cannot align"), "{refused:?}");
     let png = fs::read(chips.join("Five/1-5.png")).unwrap();
     assert_eq!((&png[16..20], &png[20..24]), (&47u32.to_be_bytes()[..], &55u32.to_be_bytes()[..]));
     // What is there is passed over.
