@@ -12,6 +12,7 @@ use super::Outcome;
 use super::bench_data::{DataBench, bench_data};
 use super::bench_gallery::{GalleryBench, bench_gallery};
 use super::bench_partial_fc::{PartialFcBench, bench_partial_fc};
+use super::bench_photographs::{PhotographsBench, bench_photographs};
 use crate::memory::peak_mib;
 use crate::output::Printer;
 
@@ -29,6 +30,8 @@ pub(crate) enum BenchCommand {
     Data(DataBench),
     /// Very many templates: the nearest to a probe, alone and in batches
     Gallery(GalleryBench),
+    /// Photographs to embeddings: finding faces, aligning, embedding
+    Photographs(PhotographsBench),
 }
 
 /// A loss, and sizes of the batch.
@@ -187,6 +190,7 @@ pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result
         BenchCommand::PartialFc(args) => bench_partial_fc(args, printer),
         BenchCommand::Data(args) => bench_data(args, printer),
         BenchCommand::Gallery(args) => bench_gallery(args, printer),
+        BenchCommand::Photographs(args) => bench_photographs(args, printer),
     }
 }
 

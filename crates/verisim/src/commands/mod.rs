@@ -6,6 +6,7 @@ pub(crate) mod bench;
 mod bench_data;
 mod bench_gallery;
 mod bench_partial_fc;
+mod bench_photographs;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod demo;
