@@ -114,7 +114,7 @@ def made(folder, photographs, boxes):
     quarters = [Pictures(folder, f"turned by {90 * it} degrees without EXIF") for it in (1, 2, 3)]
     tilted = [Pictures(folder, f"turned by {it} degrees") for it in (15, 30, 45)]
     tiny = [Pictures(folder, f"faces of {it} pixels") for it in TINY]
-    filling = [Pictures(folder, f"a face of {it} pixels that fills the picture") for it in (300, 600, 1500, 3000)]
+    filling = [Pictures(folder, f"a face of {it} pixels that fills the picture") for it in (300, 600, 1500)]
     eight = Pictures(folder, "8 faces on one photograph")
     sheet = []
     for name, (picture, noses) in photographs.items():
@@ -144,7 +144,7 @@ def made(folder, photographs, boxes):
                 canvas[200 : 200 + small.shape[0], 300 : 300 + small.shape[1]] = small
                 pictures.add(f"{index}-{name}", canvas, [(np.array(nose) - origin) * scale + [300, 200]])
             part, origin = around(picture, row, 0)
-            for pictures, side in zip(filling, (300, 600, 1500, 3000)):
+            for pictures, side in zip(filling, (300, 600, 1500)):
                 scale = side / max(part.shape[:2])
                 large = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
                 pictures.add(f"{index}-{name}", large, [(np.array(nose) - origin) * scale])
