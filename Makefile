@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement hard-photographs photographs bench bench-train bench-verify bench-photographs bench-losses bench-gallery bench-gpu lessons python
+.PHONY: fuzz compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement hard-photographs photographs quality bench bench-train bench-verify bench-photographs bench-losses bench-gallery bench-gpu lessons python
 
 check: fmt typos deny lint test doc
 
@@ -58,6 +58,11 @@ hard-photographs: python
 photographs: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/photograph_accuracy.py target/release/verisim --shared $(SHARED)
+
+# Whether the quality of a face foretells errors, on good and on spoiled photographs: make quality SHARED=DIR.
+quality: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/quality.py target/release/verisim --shared $(SHARED)
 
 bench: bench-train bench-verify bench-losses
 

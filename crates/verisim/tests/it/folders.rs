@@ -119,7 +119,7 @@ fn people_are_enrolled_from_a_list_and_only_what_is_new() {
     );
     let found = reasons(&fs::read_to_string(&errors).unwrap());
     assert_eq!(found, [(nobody.to_owned(), "unreadable".to_owned())]);
-    let list = verisim(["gallery", "list", "--gallery", text(&gallery)]).ok();
+    let list = verisim(["gallery", "list", text(&gallery)]).ok();
     for name in ["0001", "Ann Bo", "0003"] {
         assert!(list.contains(name), "{list}");
     }

@@ -223,3 +223,36 @@ fn photographs_are_measured_like_chips() {
     assert_eq!(measured["failures"].as_array().map(Vec::len), Some(0));
     assert_eq!(measured["fitted"]["accuracy"].as_f64(), Some(1.0));
 }
+
+#[test]
+fn the_quality_of_photographs_is_measured_by_the_errors_that_it_foretells() {
+    let Some(shared) = all() else { return };
+    let scratch = Scratch::new();
+    let faces = scratch.path("faces");
+    for name in ["Abel_Pacheco", "Ann_Veneman", "Anthony_Fauci"] {
+        for (number, photograph) in shared.two(name).iter().enumerate() {
+            copy(photograph, &faces.join(name).join(format!("{number}.jpg")));
+        }
+    }
+    // Nobody is on it: a mated comparison that fails, until the photograph is discarded.
+    copy(&shared.photos.join("017_0.jpg"), &faces.join("Abel_Pacheco/2.jpg"));
+    let evaluate = |more: &[&str]| {
+        let [model, detector] = [&shared.model, &shared.detector].map(|it| it.to_str().unwrap());
+        let data = faces.to_str().unwrap();
+        let base =
+            ["evaluate", model, "--data", data, "--detector", detector, "--replicates", "50"];
+        verisim(base.iter().chain(more)).ok()
+    };
+    let report = scratch.path("report");
+    let measured = evaluate(&["--json", "--report", report.to_str().unwrap()]);
+    let measured: Value = serde_json::from_str(&measured).unwrap();
+    let discard = &measured["discard"];
+    assert_eq!(discard["fmr"], 0.1, "{discard}");
+    let [all, left] = [&discard["fnmr"], &discard["at_discard"][1]["fnmr"]];
+    assert!(all["value"].as_f64().unwrap() > 0.0, "{discard}");
+    assert_eq!(left["value"], 0.0, "{discard}");
+    assert!(discard["relative_area"]["value"].as_f64().unwrap() < 1.0, "{discard}");
+    let page = fs::read_to_string(report.join("report.html")).unwrap();
+    assert!(page.contains("Error versus discard") && page.contains("by quality"));
+    assert!(evaluate(&["--one-pass", "160"]).contains("the same, 20 % discarded"));
+}
