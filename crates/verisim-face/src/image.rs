@@ -207,7 +207,8 @@ fn damaged(format: &str, error: &ImageError) -> DecodeError {
         {
             "it asks for more memory than a picture of this size needs".to_owned()
         }
-        other => other.to_string(),
+        // Some decoders write several lines.
+        other => other.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
     };
     DecodeError::Damaged { format: format.to_owned(), reason }
 }

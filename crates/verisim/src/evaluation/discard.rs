@@ -84,7 +84,7 @@ impl Discard {
             rows.push(Row::share(what, *fnmr, "photographs of the lowest quality"));
         }
         if let Some(area) = self.figures.relative_area {
-            let what = format!("mean up to {:.0} % / without", 100.0 * self.figures.max_discard);
+            let what = format!("FNMR up to {:.0} % / without", 100.0 * self.figures.max_discard);
             rows.push(Row::number(what, area, "1 if quality says nothing, lower is better"));
         }
         rows
