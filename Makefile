@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= .venv/bin/python
 
-.PHONY: fuzz postgres bench-postgres compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement bench bench-train bench-verify bench-losses bench-gallery bench-gpu lessons python
+.PHONY: fuzz postgres bench-postgres compare-recipes check fmt typos deny lint test slow doc golden reference agreement detect-agreement hard-photographs photographs quality bench bench-train bench-verify bench-photographs bench-losses bench-gallery bench-gpu lessons python
 
 check: fmt typos deny lint test doc
 
@@ -60,6 +60,21 @@ detect-agreement: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/detect_agreement.py target/release/verisim --shared $(SHARED)
 
+# What is found on photographs that are turned, mirrored, very small or very large: make hard-photographs SHARED=DIR.
+hard-photographs: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/hard_photographs.py target/release/verisim --shared $(SHARED)
+
+# Accuracy from whole photographs to pairs, here and in OpenCV and ONNX Runtime: make photographs SHARED=DIR.
+photographs: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/photograph_accuracy.py target/release/verisim --shared $(SHARED)
+
+# Whether the quality of a face foretells errors, on good and on spoiled photographs: make quality SHARED=DIR.
+quality: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/quality.py target/release/verisim --shared $(SHARED)
+
 bench: bench-train bench-verify bench-losses
 
 # Training steps of IResNet-18, here and in PyTorch, in turn; prints both and the ratio.
@@ -71,6 +86,12 @@ bench-train: python
 bench-verify: python
 	cargo build --release -p verisim
 	$(PYTHON) reference/bench_verify.py target/release/verisim
+
+# Photographs to embeddings, here and in OpenCV and ONNX Runtime, step by step and from a cold start; prints
+# both and the ratio: make bench-photographs SHARED=DIR.
+bench-photographs: python
+	cargo build --release -p verisim
+	$(PYTHON) reference/bench_photographs.py target/release/verisim --shared $(SHARED)
 
 # Losses, forward and backward, here and in pytorch-metric-learning, in turn; prints both and the ratio.
 bench-losses: python

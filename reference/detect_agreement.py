@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Whether Verisim finds the faces that OpenCV and ONNX Runtime find, at the same working size.
 
-Run: `make detect-agreement SHARED=DIR`, with the photographs and the model of the shared data. Each photograph is
-brought to the working size here, so that nothing is resized afterwards; then `verisim detect --one-pass`,
+Run: `make detect-agreement SHARED=DIR`, with the photographs and the model of the shared data: 18 large ones at three
+working sizes, and LFW's 807 as they are. Each is brought to the working size here, so that nothing is resized
+afterwards; then `verisim detect --one-pass`,
 OpenCV's FaceDetectorYN and ONNX Runtime with the decoder of `detectors.py` look at the same pixels. Prints the worst
 overlap and the worst distance of a landmark, and fails if a face is missing on one side, if an overlap is below 0.95,
 or if a landmark lies more than a pixel away.
@@ -22,7 +23,7 @@ import onnxruntime
 
 from detectors import yunet
 
-SIZES = (160, 320, 640)
+SETS = [("photos", 160), ("photos", 320), ("photos", 640), ("lfw/images250", 250)]
 MIN_SCORE, MAX_OVERLAP = 0.5, 0.3
 NAMES = ("image_left_eye", "image_right_eye", "nose", "image_left_mouth", "image_right_mouth")
 
@@ -86,11 +87,11 @@ def main():
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     detector = cv2.FaceDetectorYN.create(str(model), "", (320, 320), MIN_SCORE, MAX_OVERLAP, 5000)
     failed = False
-    for size in SIZES:
+    for source, size in SETS:
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
             pictures = {}
-            for path in sorted((arguments.shared / "data/photos").glob("*.jpg")):
+            for path in sorted((arguments.shared / "data" / source).rglob("*.jpg")):
                 picture = cv2.imread(str(path))
                 scale = min(1, size / max(picture.shape[:2]))
                 sides = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
@@ -102,7 +103,7 @@ def main():
             rows = [compare(found[name], look(picture)) for name, picture in pictures.items()]
             pairs, alone, overlaps, points, scores = zip(*rows)
             print(
-                f"{size:4} {peer:>12}: {sum(pairs)} faces on both sides, {sum(alone)} on one, worst overlap "
+                f"{source}, {size:3} {peer:>12}: {sum(pairs)} faces on both sides, {sum(alone)} on one, worst overlap "
                 f"{min(overlaps):.5f}, landmark {max(points):.4f} px, score {max(scores):.5f}"
             )
             failed |= sum(alone) > 0 or min(overlaps) < 0.95 or max(points) > 1

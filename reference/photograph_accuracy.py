@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Accuracy from whole photographs to pairs, here and in Python with OpenCV and ONNX Runtime.
 
-Run: `make photographs SHARED=../shared`. LFW's photographs behind fold 1 go through YuNet, alignment and MobileFaceNet in both;
-the accuracy is that of the best threshold on the fold, since one fold has no others to choose a threshold on.
+Run: `make photographs SHARED=DIR`. LFW's photographs behind fold 1 go through YuNet, alignment and MobileFaceNet in both;
+the accuracy is that of the best threshold on the fold, since one fold has no others to choose a threshold on. Fails if the
+two lie more than 0.3 points apart, or if either finds no face on a photograph.
 Needs: numpy, onnxruntime, opencv-python-headless.
 """
 
@@ -15,6 +16,9 @@ import sys
 import numpy as np
 
 import photographs
+
+# Points of accuracy.
+MAX_APART = 0.3
 
 
 def accuracy(scores, mated):
@@ -59,7 +63,11 @@ def main():
     if run.returncode != 0:
         sys.exit(f"verisim failed: {run.stderr}")
     ours = json.loads(run.stdout)
-    print(f"verisim: accuracy {100 * ours['fitted']['accuracy']:.2f} %")
+    ours, n_failures = ours["fitted"]["accuracy"], len(ours["failures"])
+    print(f"verisim: {len(found)} photographs, no face in {n_failures}; accuracy {100 * ours:.2f} %")
+    apart = 100 * abs(ours - theirs)
+    print(f"{apart:.2f} points apart")
+    sys.exit("they do not agree" if apart > MAX_APART or missed or n_failures else 0)
 
 
 if __name__ == "__main__":

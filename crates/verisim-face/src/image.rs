@@ -5,9 +5,10 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::error::{ImageError, LimitErrorKind};
+use image::metadata::Orientation;
 use image::{
-    DynamicImage, ExtendedColorType, GenericImageView, ImageDecoder, ImageEncoder, ImageReader,
-    Limits, Rgba,
+    DynamicImage, ExtendedColorType, GenericImageView, ImageDecoder, ImageEncoder, ImageFormat,
+    ImageReader, Limits, Rgba,
 };
 
 use crate::Picture;
@@ -134,10 +135,31 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeErro
         let reason = format!("it is {width} x {height} pixels");
         return Err(DecodeError::Damaged { format: name, reason });
     }
-    let orientation = decoder.orientation().map_err(damaged)?;
+    let orientation = match format {
+        ImageFormat::WebP => webp_orientation(bytes),
+        _ => decoder.orientation().map_err(damaged)?,
+    };
     let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     image.apply_orientation(orientation);
     Ok(to_picture(&image))
+}
+
+/// The orientation that the EXIF chunk of a WebP file gives, if there is one that lies in the file.
+///
+/// The decoder would take memory for all that the chunk says it has, up to 4 GiB in a file of a hundred bytes.
+fn webp_orientation(bytes: &[u8]) -> Orientation {
+    // RIFF: a head of 12 bytes, then chunks of a name, a length and as many bytes, padded to an even number.
+    let mut rest = bytes.get(12..).unwrap_or_default();
+    while let Some((head, after)) = rest.split_first_chunk::<8>() {
+        let [name @ .., a, b, c, d] = *head;
+        let length = u32::from_le_bytes([a, b, c, d]) as usize;
+        let Some(content) = after.get(..length) else { break };
+        if name == *b"EXIF" {
+            return Orientation::from_exif_chunk(content).unwrap_or(Orientation::NoTransforms);
+        }
+        rest = after.get(length.next_multiple_of(2)..).unwrap_or_default();
+    }
+    Orientation::NoTransforms
 }
 
 /// The name of a format that people send, and whose decoder would be a large library in another language.
@@ -207,7 +229,8 @@ fn damaged(format: &str, error: &ImageError) -> DecodeError {
         {
             "it asks for more memory than a picture of this size needs".to_owned()
         }
-        other => other.to_string(),
+        // Some decoders write several lines.
+        other => other.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
     };
     DecodeError::Damaged { format: format.to_owned(), reason }
 }

@@ -1,6 +1,8 @@
 //! Running ONNX models; the one file that names the runtime.
 
-use rten::{Dimension, Model, thread_pool};
+use std::sync::{Arc, OnceLock};
+
+use rten::{Dimension, Model, RunOptions, ThreadPool, thread_pool};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView, Tensor};
 
@@ -22,13 +24,13 @@ pub(crate) trait Network: Send + Sync {
 }
 
 /// What a network says under one of its names.
-pub(crate) struct Output {
+pub struct Output {
     /// What the model file calls it.
-    pub(crate) name: String,
+    pub name: String,
     /// Numbers in a row: the size of the last dimension, at least 1.
-    pub(crate) width: usize,
+    pub width: usize,
     /// All rows, one after the other.
-    pub(crate) values: Vec<f32>,
+    pub values: Vec<f32>,
 }
 
 /// A network that cannot be loaded.
@@ -90,9 +92,21 @@ pub(crate) fn load_detector(bytes: Vec<u8>) -> Result<Box<dyn Network>, LoadErro
     }
 }
 
+/// The threads of the runtime, if it was said how many there are to be.
+static THREADS: OnceLock<Arc<ThreadPool>> = OnceLock::new();
+
+/// Runs all networks on `n` threads from now on; only what is said first counts.
+pub(crate) fn use_threads(n: usize) {
+    THREADS.get_or_init(|| Arc::new(ThreadPool::with_num_threads(n)));
+}
+
 /// Runs `work` on the threads of the runtime, so that pictures share them instead of competing.
 pub(crate) fn on_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    thread_pool().run(work)
+    THREADS.get().map_or_else(thread_pool, Arc::as_ref).run(work)
+}
+
+fn options() -> RunOptions {
+    RunOptions::default().with_thread_pool(THREADS.get().cloned())
 }
 
 /// A network in rten.
@@ -133,7 +147,7 @@ impl Network for Rten {
         [channels, height, width]: [usize; 3],
     ) -> Result<Vec<f32>, RunError> {
         let input = NdTensorView::from_data([1, channels, height, width], image);
-        let output = self.model.run_one(input.into(), None);
+        let output = self.model.run_one(input.into(), Some(options()));
         let output = output.map_err(|error| RunError { reason: error.to_string() })?;
         let output: Result<NdTensor<f32, 2>, _> = output.try_into();
         match output {
@@ -151,7 +165,7 @@ impl Network for Rten {
         let input = NdTensorView::from_data([1, channels, height, width], image);
         let inputs = self.model.input_ids().iter().map(|id| (*id, input.into())).collect();
         let ids = self.model.output_ids();
-        let outputs = self.model.run(inputs, ids, None);
+        let outputs = self.model.run(inputs, ids, Some(options()));
         let outputs = outputs.map_err(|error| failed(error.to_string()))?;
         let named = ids.iter().zip(outputs).map(|(id, output)| {
             let name = self.model.node_info(*id).and_then(|node| node.name().map(str::to_owned));

@@ -180,6 +180,13 @@ impl Pipeline {
     }
 }
 
+/// Computes on `n` threads from now on, in every model; without this there is one for each physical core.
+///
+/// A process has its threads once: only the first call counts, and only before any model has run.
+pub fn use_threads(n: usize) {
+    onnx::use_threads(n);
+}
+
 /// Does `work` for every number below `n` on all cores, and gives the results in order.
 ///
 /// The threads are those of the runtime of the models, so that pictures share them instead of competing. Each

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use verisim_face::chip::resize;
 use verisim_face::detect::{Detector, OnnxDetector, Search};
-use verisim_face::image::{DecodeLimits, decode};
+use verisim_face::image::{DecodeLimits, decode, encode_jpeg};
 use verisim_face::{Area, Picture};
 
 /// A photograph, and the tips of all noses on it.
@@ -97,6 +97,59 @@ fn landmarks_lie_in_the_order_that_they_say() {
             assert!(left_eye.y < nose.y && nose.y < right_mouth.y, "{file}");
         }
     }
+}
+
+/// A JPEG file with a tag that says how it is to be turned.
+fn with_orientation(picture: &Picture, orientation: u8) -> Vec<u8> {
+    let jpeg = encode_jpeg(picture, 95).unwrap();
+    let mut tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    tiff.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    let body = [b"Exif\0\0".as_slice(), &tiff].concat();
+    let length = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
+    [&jpeg[..2], &[0xFF, 0xE1], &length, &body, &jpeg[2..]].concat()
+}
+
+/// The picture with each pixel taken from where `from` says; sides may be exchanged.
+fn moved(
+    picture: &Picture,
+    [width, height]: [usize; 2],
+    from: impl Fn(usize, usize) -> [usize; 2],
+) -> Picture {
+    let rows = (0..height).flat_map(|y| (0..width).map(move |x| [x, y]));
+    let pixels = rows.flat_map(|[x, y]| {
+        let [x, y] = from(x, y);
+        picture.pixel(x, y)
+    });
+    Picture::new(width, height, pixels.collect())
+}
+
+/// The kinds of docs/detection.md on which nothing is missed; what is missed on others stands there.
+#[test]
+fn faces_are_found_on_photographs_that_are_mirrored_or_turned_by_exif() {
+    let Some((detector, photos)) = shared() else { return };
+    let annotations = fs::read_to_string(photos.join("annotations.json")).unwrap();
+    let annotations: Vec<Annotated> = serde_json::from_str(&annotations).unwrap();
+    let eight = annotations.iter().find(|it| it.noses.len() == 8).unwrap();
+    let photograph = read(&photos.join(&eight.file));
+    let (width, height) = (photograph.width(), photograph.height());
+    let check = |picture: &Picture, place: &dyn Fn([f32; 2]) -> [f32; 2]| {
+        let found = areas(&detector, picture);
+        for nose in &eight.noses {
+            let [x, y] = place(*nose);
+            assert!(found.iter().any(|area| holds(area, x, y)), "{x}, {y}: {found:?}");
+        }
+    };
+    let mirrored = moved(&photograph, [width, height], |x, y| [width - 1 - x, y]);
+    check(&mirrored, &|[x, y]| [width as f32 - 1.0 - x, y]);
+    // Stored turned to the left, with a tag that turns it back.
+    let stored = moved(&photograph, [height, width], |x, y| [width - 1 - y, x]);
+    let limits = DecodeLimits::default();
+    let shown = decode(&with_orientation(&stored, 6), &limits).unwrap();
+    assert_eq!((shown.width(), shown.height()), (width, height));
+    check(&shown, &|nose| nose);
+    // Without the tag the faces lie on their sides, and the test would see that.
+    let lying = decode(&with_orientation(&stored, 1), &limits).unwrap();
+    assert_eq!((lying.width(), lying.height()), (height, width));
 }
 
 #[test]

@@ -110,9 +110,9 @@ pub(crate) struct ThresholdArgs {
     pub(crate) fmr: Option<f64>,
 }
 
-/// How faces are found, where pictures are photographs.
+/// What finds faces, and how thoroughly it looks.
 #[derive(Clone, Debug, Default, Args)]
-pub(crate) struct SightArgs {
+pub(crate) struct DetectorArgs {
     /// ONNX model that finds faces, or its name: pictures are photographs
     #[arg(long, value_name = "MODEL")]
     pub(crate) detector: Option<PathBuf>,
@@ -120,6 +120,25 @@ pub(crate) struct SightArgs {
     /// Card of the detector, if it carries none (TOML)
     #[arg(long, value_name = "FILE", requires = "detector")]
     pub(crate) detector_card: Option<PathBuf>,
+
+    /// Least score of a face, from 0 to 1; the card's by default
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    pub(crate) min_score: Option<f32>,
+
+    /// Smallest faces to look for, 16 by default; larger is faster
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) min_size: Option<f32>,
+
+    /// Look once, the photograph's longer side brought down to this; fastest
+    #[arg(long, value_name = "PIXELS", conflicts_with = "min_size")]
+    pub(crate) one_pass: Option<usize>,
+}
+
+/// How faces are found and chosen, where pictures are photographs.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SightArgs {
+    #[command(flatten)]
+    pub(crate) detector: DetectorArgs,
 
     /// central, largest, only or all: which face of a photograph
     #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use verisim_core::protocol::{Pair, SampleName};
 use verisim_face::Picture;
 use verisim_face::archive::bin::Bin;
-use verisim_face::archive::{self, Archive, Format, Paths};
+use verisim_face::archive::{self, Archive, CorruptRecord, Format, Paths};
 use verisim_face::image::{DecodeLimits, decode};
 
 use crate::output::{MAX_NAMED, Printer, explained, first_named};
@@ -49,6 +49,29 @@ impl FaceSet {
             );
         }
         Ok(Self::new(archive.into()))
+    }
+
+    /// Pictures by their paths: each of the identity whose name follows after a tab, or else whose folder it lies in.
+    pub(crate) fn of_list(lines: Vec<PathBuf>) -> anyhow::Result<Self> {
+        let (mut entries, mut corrupt) = (Vec::new(), Vec::new());
+        for line in lines {
+            let text = line.to_str();
+            let split = text.and_then(|it| it.split_once('\t'));
+            let (path, named) = match split {
+                Some((path, name)) => (PathBuf::from(path), Some(name.to_owned())),
+                None => (line.clone(), None),
+            };
+            let folder = path.parent().and_then(Path::file_name);
+            match named.or_else(|| Some(folder?.to_str()?.to_owned())) {
+                Some(name) if !name.is_empty() => entries.push((path, name)),
+                _ => {
+                    let reason =
+                        "it names nobody, but NAME/1.jpg, or a path, a tab and a name are expected";
+                    corrupt.push(CorruptRecord { place: line, reason: reason.to_owned() });
+                }
+            }
+        }
+        Ok(Self::new(Arc::new(Paths::of_list(Path::new("standard input"), entries, corrupt)?)))
     }
 
     /// Lists a folder of faces, whose pictures are files.
@@ -124,6 +147,11 @@ impl FaceSet {
             is_kept[sample.label as usize] = true;
         }
         self.keeping(&is_kept)
+    }
+
+    /// What could not even be listed.
+    pub(crate) fn corrupt(&self) -> &[CorruptRecord] {
+        self.archive.corrupt()
     }
 
     /// The label of each picture.

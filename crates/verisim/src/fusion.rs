@@ -93,7 +93,7 @@ impl Models {
     /// Embeds the pictures of a set with each, and joins what they say.
     pub(crate) fn samples(&self, set: &FaceSet, printer: &Printer) -> anyhow::Result<Samples> {
         let of_model = |it| Samples::of_set(set.clone(), it, printer);
-        let samples = self.pipelines.iter().map(of_model).collect();
+        let samples = self.pipelines.iter().map(of_model).collect::<anyhow::Result<_>>()?;
         Samples::joined(samples).context("a fusion needs a model")
     }
 }

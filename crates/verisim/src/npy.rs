@@ -90,15 +90,15 @@ pub(crate) fn read_labels(path: &Path) -> anyhow::Result<Vec<u64>> {
     }
 }
 
-/// Writes embeddings as a matrix of 32-bit floats.
-pub(crate) fn write_embeddings(path: &Path, embeddings: &[&Embedding]) -> anyhow::Result<()> {
-    let dim = embeddings.first().map_or(0, |embedding| embedding.dim());
+/// Writes rows of one length as a matrix of 32-bit floats.
+pub(crate) fn write_rows(path: &Path, rows: &[Vec<f32>]) -> anyhow::Result<()> {
+    let dim = rows.first().map_or(0, Vec::len);
     whole_file::write_with(path, |file| {
-        let shape = [embeddings.len() as u64, dim as u64];
+        let shape = [rows.len() as u64, dim as u64];
         let options = npyz::WriteOptions::new().default_dtype().shape(&shape);
         let mut writer = options.writer(file).begin_nd()?;
-        for embedding in embeddings {
-            writer.extend(embedding.as_slice().iter().copied())?;
+        for row in rows {
+            writer.extend(row.iter().copied())?;
         }
         writer.finish()
     })

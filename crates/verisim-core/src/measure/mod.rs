@@ -10,6 +10,7 @@
 //! - [`Spread`]: distances within and between identities, their ratio, and misplaced samples.
 //! - [`Clusters`]: NMI and AMI of clusters and identities.
 //! - [`folded_accuracy`]: accuracy over folds, as LFW defines it; [`fitted_accuracy`]: of one fold alone.
+//! - [`ErrorVersusDiscard`]: whether a quality value says which samples are not recognized.
 //! - [`mean_of_repetitions`], [`sign_flip_test`] and [`holm`]: whether one model is better than
 //!   another.
 //! - [`Bootstrap`]: the 95 % interval of any of them, over identities.
@@ -41,6 +42,7 @@
 //! ```
 
 mod clusters;
+mod discard;
 mod figures;
 mod folds;
 mod histogram;
@@ -56,6 +58,9 @@ mod spread;
 mod verification;
 
 pub use clusters::{ClusterFigures, Clusters};
+pub use discard::{
+    DiscardFigures, DiscardPoint, ErrorVersusDiscard, InvalidQualities, MatedComparison,
+};
 pub use figures::{FiguresAtFmr, VerificationFigures};
 pub use folds::{
     FoldAccuracy, FoldedAccuracy, FoldedComparison, InvalidFolds, fitted_accuracy, folded_accuracy,

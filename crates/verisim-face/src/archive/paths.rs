@@ -38,8 +38,12 @@ impl Paths {
         Self { format: Format::Folder, identities, labels, paths, corrupt: Vec::new() }
     }
 
-    /// Files of named identities, with the lines of the list that name none.
-    pub(super) fn of_list(
+    /// Files of named identities, with the lines of the list that name none; `list` is what the list is called.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no file.
+    pub fn of_list(
         list: &Path,
         entries: Vec<(PathBuf, String)>,
         corrupt: Vec<CorruptRecord>,

@@ -33,6 +33,7 @@ use self::merge::{Find, merge};
 pub use self::plan::Search;
 use self::plan::{Pass, Reach, plan};
 use crate::model::{self, ModelError};
+pub use crate::onnx::Output;
 use crate::onnx::{self, Network, RunError};
 use crate::{FoundFace, Picture};
 
@@ -133,6 +134,25 @@ impl OnnxDetector {
         let whole = faces.filter(|face| pass.trusted.holds(&face.area));
         Ok(whole.map(|face| Find { face, level: pass.level }).collect())
     }
+}
+
+/// The faces in the outputs of a network that was run elsewhere, on another device say, the surest first.
+///
+/// `width` and `height` are those of its input in pixels, in which the places of the faces are, too. Whatever the
+/// outputs hold, faces have areas, and numbers that are finite.
+///
+/// # Errors
+///
+/// Fails if the outputs are not those of the card's decoder.
+pub fn faces_in(
+    outputs: &[Output],
+    card: &DetectorCard,
+    [width, height]: [usize; 2],
+) -> Result<Vec<FoundFace>, OutputError> {
+    let canvas = Canvas { width, height };
+    let faces = card.decoder().decode(outputs, canvas, card.score_threshold)?;
+    let finds = faces.into_iter().map(|face| Find { face, level: 0 });
+    Ok(merge(finds.collect(), card.overlap_threshold))
 }
 
 impl Detector for OnnxDetector {

@@ -201,6 +201,32 @@ fn every_cut_off_file_is_an_error_or_a_picture_and_no_panic() {
 }
 
 #[test]
+fn what_is_wrong_with_a_file_is_said_in_one_line() {
+    let mut n_refused = 0;
+    for case in golden() {
+        let bytes = of_digits(&case.bytes);
+        for n in 1..bytes.len() {
+            let Err(error) = decoded(&bytes[..n]) else { continue };
+            assert!(!error.to_string().contains('\n'), "{} cut to {n}: {error:?}", case.name);
+            n_refused += 1;
+        }
+    }
+    assert!(n_refused > 1000, "{n_refused}");
+}
+
+#[test]
+fn a_webp_file_is_not_believed_about_the_length_of_its_exif() {
+    let case = golden().into_iter().find(|it| it.name == "turned WebP").unwrap();
+    let mut bytes = with_orientation(of_digits(&case.bytes), 6);
+    let upright = decoded(&bytes).unwrap();
+    let place = bytes.windows(4).position(|it| it == b"EXIF").unwrap();
+    bytes[place + 4..place + 8].copy_from_slice(&0x7FFF_FFFFu32.to_le_bytes());
+    // Two gibibytes for its orientation are not taken, so that it stays as it is stored.
+    let stored = decoded(&bytes).unwrap();
+    assert_eq!((stored.width(), stored.height()), (upright.height(), upright.width()));
+}
+
+#[test]
 fn limits_are_those_that_were_set() {
     let png = encoded(&DynamicImage::ImageRgb8(gradient()), ImageFormat::Png);
     let limits = DecodeLimits { max_pixels: 35, max_bytes: png.len(), max_side: 7 };

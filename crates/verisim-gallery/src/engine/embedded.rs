@@ -7,7 +7,7 @@ use verisim_core::{ModelDigest, Template};
 use super::Engine;
 use crate::{
     Candidate, Decision, DecisionRule, Enrolled, Enrollment, Event, Forgotten, Gallery,
-    GalleryError, IdentitySummary, Policy, Receipt, Stats, TemplateSummary,
+    GalleryError, IdentitySummary, Policy, Receipt, SourceDigest, Stats, TemplateSummary,
 };
 
 impl Engine for Gallery {
@@ -89,6 +89,10 @@ impl Engine for Gallery {
 
     fn identities(&self) -> Result<Vec<IdentitySummary>, GalleryError> {
         self.identities()
+    }
+
+    fn has_picture(&self, identity: &str, picture: SourceDigest) -> Result<bool, GalleryError> {
+        self.has_picture(identity, picture)
     }
 
     fn templates(&self, identity: &str) -> Result<Vec<TemplateSummary>, GalleryError> {

@@ -22,7 +22,7 @@ use verisim_core::{ModelDigest, Template};
 
 use crate::{
     Candidate, Decision, DecisionRule, Enrolled, Enrollment, Event, Forgotten, GalleryError,
-    IdentitySummary, Policy, Receipt, Sample, Stats, TemplateSummary,
+    IdentitySummary, Policy, Receipt, Sample, SourceDigest, Stats, TemplateSummary,
 };
 pub use copy::{Copied, copy};
 pub use place::Place;
@@ -112,6 +112,14 @@ pub trait Engine: Outlet + Noting + fmt::Debug + Send {
         &mut self,
         enrollments: &[Enrollment<'_>],
     ) -> Result<Vec<Result<Enrolled, GalleryError>>, GalleryError>;
+
+    /// Whether a picture is enrolled for an identity, which need not be known: then nothing need be
+    /// computed of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the gallery cannot be read.
+    fn has_picture(&self, identity: &str, picture: SourceDigest) -> Result<bool, GalleryError>;
 
     /// Adds samples to an identity, which need not be known.
     ///

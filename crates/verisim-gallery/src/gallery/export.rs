@@ -7,12 +7,12 @@ use std::fmt;
 use verisim_core::Embedding;
 
 use super::Gallery;
+use crate::GalleryError;
 use crate::audit::Action;
 use crate::details::Details;
 use crate::id::RandomId;
 use crate::people::{self, Person};
 use crate::store::Session;
-use crate::{GalleryError, SourceDigest};
 
 /// A template that leaves the gallery, with all that is kept of it but its thumbnail.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,22 +54,6 @@ impl Gallery {
         session.commit()?;
         let session = self.store.view()?;
         Ok(Export { gallery: self, session, persons: HashMap::new(), newest: 0 })
-    }
-
-    /// Whether a picture is enrolled for an identity, so that it need not be embedded again.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the store cannot be read.
-    pub fn is_enrolled_from(
-        &self,
-        identity: &str,
-        source: SourceDigest,
-    ) -> Result<bool, GalleryError> {
-        let session = self.store.view()?;
-        let row = session.identity_named(&people::name_tag(&self.vault, identity))?;
-        let Some(row) = row else { return Ok(false) };
-        session.has_source(row.id, &people::source_tag(&self.vault, source))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Gallery;
 use crate::details::Details;
 use crate::id::RandomId;
-use crate::{GalleryError, Thumbnail, people};
+use crate::{GalleryError, SourceDigest, Thumbnail, people};
 
 /// An enrolled identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,18 @@ impl Gallery {
         let identity = session.identity(row.identity)?;
         let person = people::person(&session, &self.vault, &identity)?;
         people::open_thumbnail(&session, &self.vault, &person, &row)
+    }
+
+    /// Whether a picture is enrolled for an identity, which need not be known: then nothing need be computed of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be read.
+    pub fn has_picture(&self, identity: &str, picture: SourceDigest) -> Result<bool, GalleryError> {
+        let session = self.store.view()?;
+        let row = session.identity_named(&people::name_tag(&self.vault, identity))?;
+        let Some(row) = row else { return Ok(false) };
+        session.has_source(row.id, &people::source_tag(&self.vault, picture))
     }
 
     /// The templates of an identity, in the order of their enrollment.

@@ -72,6 +72,9 @@ fn the_same_picture_is_enrolled_once(bench: &Bench) {
     assert_eq!(counts(gallery.enroll("Ann", &ann).unwrap()), (0, 3));
     assert_eq!(counts(gallery.enroll("Bob", &[ann[0].clone(), ann[0].clone()]).unwrap()), (1, 1));
     assert_eq!(gallery.n_templates().unwrap(), 4);
+    let is_there = |name, idx: usize| gallery.has_picture(name, ann[idx].source).unwrap();
+    assert_eq!([is_there("Ann", 2), is_there("Bob", 0)], [true, true]);
+    assert_eq!([is_there("Bob", 1), is_there("Nobody", 0)], [false, false]);
 }
 
 fn everything_is_there_after_closing_and_opening(bench: &Bench) {

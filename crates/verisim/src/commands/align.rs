@@ -8,34 +8,36 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use verisim_face::align::Template;
 use verisim_face::choice::FaceChoice;
-use verisim_face::folder::find_pictures;
 use verisim_face::image::encode_png;
-use verisim_face::pipeline::{Sight, on_all_cores};
+use verisim_face::pipeline::Sight;
 
 use super::Outcome;
+use super::each::each;
 use super::frontalize::chip_of;
 use super::load;
+use super::pictures::PictureArgs;
+use super::refusals::Refusals;
 use crate::cli::SightArgs;
 use crate::dataset::read_picture;
-use crate::output::{Printer, explained};
+use crate::output::Printer;
 use crate::whole_file;
 
-/// What could not be aligned, in the folder of the chips.
-const REFUSED: &str = "refused.csv";
+/// Photographs of which is known at once what became of them.
+const PHOTOGRAPHS_AT_ONCE: usize = 128;
 
 /// Cut aligned faces out of photographs
 ///
 /// Each chosen face becomes a chip: turned upright, moved and scaled to ArcFace's template. Chips are PNG files in the
 /// same folders as their photographs, so that NAME/1.jpg becomes NAME/1.png. What is there already is passed over: a
-/// run that was stopped goes on. What has no chip is listed in refused.csv.
+/// run that was stopped goes on. Photographs without a chip are named at the end, and the exit status is 2.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   verisim align photographs/ --detector yunet.onnx --out faces/
   verisim align party.jpg --detector yunet.onnx --face all --size 160 --out faces/")]
 pub(crate) struct AlignArgs {
-    /// A photograph, or a folder of photographs
-    photographs: PathBuf,
+    #[command(flatten)]
+    pictures: PictureArgs,
 
     /// Folder for the chips
     #[arg(long, value_name = "DIR")]
@@ -73,20 +75,20 @@ enum Aligned {
 pub(crate) fn align(args: &AlignArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let sight = load::sight(&args.sight, FaceChoice::Central)?;
     let sight = sight.context("give what finds faces with --detector")?;
-    let paths = find_pictures(&args.photographs)?;
-    let root = if args.photographs.is_dir() { Some(args.photographs.as_path()) } else { None };
+    let pictures = args.pictures.find()?;
+    let paths = &pictures.paths;
     fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let out = fs::canonicalize(&args.out)?;
-    if let Some(root) = root {
+    for folder in &pictures.folders {
         ensure!(
-            !out.starts_with(fs::canonicalize(root)?),
+            !out.starts_with(fs::canonicalize(folder)?),
             "{} lies in {}: its chips would be taken for photographs the next time",
             args.out.display(),
-            root.display()
+            folder.display()
         );
     }
-    let targets: Vec<PathBuf> = paths.iter().map(|path| target(&args.out, root, path)).collect();
+    let targets: Vec<PathBuf> = pictures.inside.iter().map(|it| args.out.join(it)).collect();
     let mut by_target = BTreeMap::new();
     for (path, target) in paths.iter().zip(&targets) {
         if let Some(other) = by_target.insert(target.with_extension(""), path) {
@@ -94,42 +96,26 @@ pub(crate) fn align(args: &AlignArgs, printer: &Printer) -> anyhow::Result<Outco
         }
     }
     let template = Template::new(args.size);
-    let bar = printer.progress("aligning", paths.len());
-    let aligned = on_all_cores(paths.len(), |index| {
-        let (path, target) = (&paths[index], &targets[index]);
-        let aligned = write_chips(&sight, &template, args.frontal, path, target);
-        bar.inc(1);
-        aligned
-    });
-    bar.finish_and_clear();
-    let (mut n_chips, mut n_there, mut refused) = (0, 0, Vec::new());
-    for (path, aligned) in paths.iter().zip(aligned) {
+    let (mut n_chips, mut n_there, mut refusals) = (0, 0, Refusals::default());
+    let align =
+        |index: usize| write_chips(&sight, &template, args.frontal, &paths[index], &targets[index]);
+    let n = (paths.len(), PHOTOGRAPHS_AT_ONCE);
+    each(n, ("aligning", printer), align, |index, aligned| {
         match aligned {
             Ok(Aligned::Written(n)) => n_chips += n,
             Ok(Aligned::WasThere) => n_there += 1,
-            Err(error) => refused.push((path, explained(&error))),
+            Err(error) => refusals.add(&paths[index], &error),
         }
-    }
-    write_refused(&args.out.join(REFUSED), &refused)?;
-    for (_, reason) in &refused {
-        printer.warning(reason);
-    }
+        Ok(())
+    })?;
     let mut said =
         format!("{n_chips} chips of {} photographs in {}", paths.len(), args.out.display());
     if n_there > 0 {
         let _ = write!(said, "; those of {n_there} were there");
     }
     printer.data(said)?;
-    match refused.len() {
-        0 => Ok(Outcome::Done),
-        n => bail!("{n} of {} photographs have no chip, see {REFUSED}", paths.len()),
-    }
-}
-
-/// Where the chip of a photograph lies: in the folder of chips as the photograph in its own.
-fn target(out: &Path, root: Option<&Path>, path: &Path) -> PathBuf {
-    let inside = root.and_then(|root| path.strip_prefix(root).ok());
-    out.join(inside.unwrap_or(path.file_name().map_or(path, Path::new)))
+    let what = (paths.len(), "photographs have no chip");
+    refusals.finish(what, &args.pictures.refusals, printer)
 }
 
 /// Writes the chips of a photograph: `1.png` for one, `1-1.png`, `1-2.png` for several.
@@ -162,15 +148,6 @@ fn write_chips(
         whole_file::write(&name, &encode_png(&chip)?)?;
     }
     Ok(Aligned::Written(n_faces))
-}
-
-fn write_refused(path: &Path, refused: &[(&PathBuf, String)]) -> anyhow::Result<()> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(["path", "reason"])?;
-    for (photograph, reason) in refused {
-        csv.write_record([photograph.to_string_lossy().as_ref(), reason])?;
-    }
-    whole_file::write(path, &csv.into_inner()?)
 }
 
 #[cfg(test)]

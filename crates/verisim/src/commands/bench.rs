@@ -14,6 +14,7 @@ use super::bench_gallery::enrolling::{EnrollBench, bench_enroll};
 use super::bench_gallery::load::{LoadBench, bench_load};
 use super::bench_gallery::{GalleryBench, bench_gallery};
 use super::bench_partial_fc::{PartialFcBench, bench_partial_fc};
+use super::bench_photographs::{PhotographsBench, bench_photographs};
 use crate::memory::peak_mib;
 use crate::output::Printer;
 
@@ -35,6 +36,8 @@ pub(crate) enum BenchCommand {
     GalleryLoad(LoadBench),
     /// Enrolling embeddings, one by one and many in a durable change
     GalleryEnroll(EnrollBench),
+    /// Photographs to embeddings: finding faces, aligning, embedding
+    Photographs(PhotographsBench),
 }
 
 /// A loss, and sizes of the batch.
@@ -195,6 +198,7 @@ pub(crate) fn bench(command: &BenchCommand, printer: &Printer) -> anyhow::Result
         BenchCommand::Gallery(args) => bench_gallery(args, printer),
         BenchCommand::GalleryLoad(args) => bench_load(args, printer),
         BenchCommand::GalleryEnroll(args) => bench_enroll(args, printer),
+        BenchCommand::Photographs(args) => bench_photographs(args, printer),
     }
 }
 

@@ -11,7 +11,7 @@ use verisim_gallery::{Candidate, Engine, Sample, SourceDigest};
 use verisim_learn::device::DeviceKind;
 use verisim_learn::train::RunFolder;
 
-use super::enroll::{GalleryArgs, create_or_open};
+use super::gallery_args::{GalleryArgs, create_or_open};
 use super::synth::{Crowd, draw_crowd};
 use super::{Outcome, load, train};
 use crate::access::AccessArgs;
@@ -235,7 +235,7 @@ fn measure(
         n_replicates: N_REPLICATES,
         learned: None,
     };
-    let samples = Samples::of_set(set, pipeline, printer);
+    let samples = Samples::of_set(set, pipeline, printer)?;
     for failure in &samples.failures {
         printer.warning(&failure.reason);
     }
@@ -263,13 +263,14 @@ fn enroll(
 ) -> anyhow::Result<()> {
     for (name, paths) in &cast.enrolled {
         let mut samples = Vec::new();
-        for embedded in load::embed_files(pipeline, paths, printer) {
+        load::embed_files(pipeline, paths, printer, |embedded| {
             let digest = embedded.digest;
             // What cannot be used was named when it was measured.
             if let Ok(template) = embedded.template() {
                 samples.push(Sample::new(template, SourceDigest::new(digest)));
             }
-        }
+            Ok(())
+        })?;
         gallery.enroll(name, &samples)?;
     }
     Ok(())
@@ -284,11 +285,12 @@ fn search(
 ) -> anyhow::Result<Vec<Option<Candidate>>> {
     let paths: Vec<PathBuf> = probes.iter().map(|probe| probe.path.clone()).collect();
     let mut nearest = Vec::with_capacity(probes.len());
-    for embedded in load::embed_files(pipeline, &paths, printer) {
+    load::embed_files(pipeline, &paths, printer, |embedded| {
         nearest.push(match embedded.template() {
             Ok(template) => gallery.nearest(&template, 1)?.into_iter().next(),
             Err(_) => None,
         });
-    }
+        Ok(())
+    })?;
     Ok(nearest)
 }

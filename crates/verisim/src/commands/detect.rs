@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
-use verisim_face::folder::find_pictures;
+use anyhow::{Context, ensure};
 use verisim_face::image::encode_png;
 
 use super::Outcome;
+use super::pictures::PictureArgs;
+use super::refusals::Refusals;
+use crate::cli::DetectorArgs;
 use crate::detection::{
-    DetectorArgs, FacesCsv, Searched, SearchedDto, TABLE_HEAD, drawn, search, table,
+    FacesCsv, Searched, SearchedDto, TABLE_HEAD, drawn, needed_detector, search, table,
 };
-use crate::output::{Printer, explained};
+use crate::output::Printer;
 use crate::whole_file;
 
 /// Find faces on photographs
@@ -20,16 +22,15 @@ use crate::whole_file;
 /// Prints a table, or one JSON line a photograph. A photograph is looked at as often as it takes to find every
 /// face from --min-size up to one that fills it; --one-pass is faster and finds less. Places are
 /// in pixels from the upper left corner; left and right of landmarks are the viewer's. Photographs that cannot be
-/// used are named at the end; the exit status is 2 if none could be used.
+/// used are named at the end, and the exit status is 2.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   verisim detect --detector yunet.onnx party.jpg
   verisim detect --detector yunet.onnx photos/ --csv faces.csv --draw boxes/")]
 pub(crate) struct DetectArgs {
-    /// Photographs, and folders of photographs
-    #[arg(required = true)]
-    photographs: Vec<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
 
     #[command(flatten)]
     detector: DetectorArgs,
@@ -49,34 +50,30 @@ pub(crate) struct DetectArgs {
 
 /// Runs the command.
 pub(crate) fn detect(args: &DetectArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let detector = args.detector.load()?;
+    let detector = needed_detector(&args.detector)?;
     let digest = detector.digest().to_string();
-    let (mut paths, mut drawings) = (Vec::new(), Vec::new());
-    for root in &args.photographs {
-        let found = find_pictures(root)?;
-        drawings.extend(found.iter().map(|path| name_of_drawing(root, path)));
-        paths.extend(found);
-    }
+    let pictures = args.pictures.find()?;
+    let n = pictures.paths.len();
+    let drawings: Vec<PathBuf> = pictures.inside.iter().map(|it| name_of_drawing(it)).collect();
     if let Some(folder) = &args.draw {
-        check_drawings(folder, &drawings, &paths)?;
+        check_drawings(folder, &drawings, &pictures.paths)?;
     }
     let mut csv = args.csv.as_ref().map(|_| FacesCsv::new()).transpose()?;
     if !args.json && csv.is_none() {
         printer.data(TABLE_HEAD)?;
     }
-    let (mut n_faces, mut errors, mut drawings) = (0, Vec::new(), drawings.into_iter());
-    search(&detector, &paths, printer, |searched| {
-        let drawing = drawings.next();
+    let (mut n_faces, mut refusals) = (0, Refusals::default());
+    search(&detector, &pictures.paths, printer, |index, searched| {
         let searched = match searched {
             Ok(searched) => searched,
             Err(error) => {
-                errors.push(explained(&error));
+                refusals.add(&pictures.paths[index], &error);
                 return Ok(());
             }
         };
         n_faces += searched.faces.len();
-        if let (Some(folder), Some(drawing)) = (&args.draw, drawing) {
-            draw(&searched, &folder.join(drawing))?;
+        if let Some(folder) = &args.draw {
+            draw(&searched, &folder.join(&drawings[index]))?;
         }
         if args.json {
             return printer.json(&SearchedDto::new(&searched, &digest));
@@ -89,23 +86,15 @@ pub(crate) fn detect(args: &DetectArgs, printer: &Printer) -> anyhow::Result<Out
     if let (Some(path), Some(csv)) = (&args.csv, csv) {
         whole_file::write(path, &csv.finish()?)?;
     }
-    for error in &errors {
-        printer.warning(error);
-    }
-    let (n, n_used) = (paths.len(), paths.len() - errors.len());
-    if n_used == 0 {
-        bail!("none of {n} photographs could be used");
-    }
+    let n_used = n - refusals.len();
     printer.note(format_args!("{n_faces} faces on {n_used} of {n} photographs"));
-    Ok(Outcome::Done)
+    refusals.finish((n, "photographs could not be used"), &args.pictures.refusals, printer)
 }
 
 /// Where a drawing lies in its folder: as the photograph in the one that was named.
-fn name_of_drawing(root: &Path, path: &Path) -> PathBuf {
-    let inside = path.strip_prefix(root).ok().filter(|it| !it.as_os_str().is_empty());
-    let inside = inside.map(Path::to_owned).or_else(|| path.file_name().map(PathBuf::from));
+fn name_of_drawing(inside: &Path) -> PathBuf {
     // The ending stays, since a.jpg and a.png are two photographs.
-    let mut name = inside.unwrap_or_default().into_os_string();
+    let mut name = inside.as_os_str().to_owned();
     name.push(".png");
     PathBuf::from(name)
 }

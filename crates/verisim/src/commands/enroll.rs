@@ -1,42 +1,32 @@
 //! `verisim enroll`: from pictures of known people to a gallery.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{anyhow, ensure};
 use serde::Serialize;
 use verisim_core::threshold::fpir_from_fmr;
-use verisim_face::Recognizer;
 use verisim_face::choice::FaceChoice;
-use verisim_face::model::Model;
-use verisim_face::pipeline::{Pipeline, RecognizedFace};
-use verisim_gallery::{
-    Engine, Enrolled, Enrollment, GalleryError, MAX_LABEL_BYTES, Sample, SourceDigest,
-};
+use verisim_face::pipeline::RecognizedFace;
+use verisim_gallery::{Engine, Enrolled, Enrollment, MAX_LABEL_BYTES, Sample, SourceDigest};
 
 use super::Outcome;
 use super::face_dto::words;
-use super::load::{self, Embedded};
+use super::gallery_args::{GalleryArgs, create_or_open};
+use super::load::{self, Embedded, PICTURES_AT_ONCE, Sources};
+use super::pictures::{is_standard_input, read_list};
+use super::refusals::{RefusalArgs, Refusals};
 use super::thumbnail::thumbnail;
-use crate::access::AccessArgs;
-use crate::cli::{ModelArgs, SightArgs, WhichFace};
+use crate::cli::WhichFace;
 use crate::dataset::FaceSet;
-use crate::models::names;
-use crate::output::{Printer, explained};
-
-/// Where the gallery remembers the model that it was filled with.
-const MODEL_SETTING: &str = "model";
-/// Where it remembers the model's card.
-const CARD_SETTING: &str = "card";
-/// Where it remembers what finds faces, if its people were enrolled from photographs.
-const DETECTOR_SETTING: &str = "detector";
-/// Where it remembers the detector's card.
-const DETECTOR_CARD_SETTING: &str = "detector card";
+use crate::output::Printer;
 
 /// Enroll people in a gallery
 ///
-/// Nothing is retrained. A picture that is enrolled already is passed over, so the command may be
-/// repeated. The gallery remembers the model, and refuses templates of any other. With a detector, which it
-/// remembers, too, pictures are photographs, and faces of poor quality are named.
+/// Nothing is retrained. A picture that is enrolled already is passed over, so a run that was stopped goes on when it
+/// is started again. The gallery remembers the model, and refuses templates of any other. With a detector, which it
+/// remembers, too, pictures are photographs, and faces of poor quality are named. A list on standard input has a
+/// path on each line, and a tab and a name unless the picture lies in a folder of that name.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -46,8 +36,11 @@ pub(crate) struct EnrollArgs {
     #[command(flatten)]
     gallery: GalleryArgs,
 
-    /// Folder of known people: NAME/1.jpg and NAME.jpg
+    /// Folder of known people: NAME/1.jpg and NAME.jpg; - for a list on standard input
     known: PathBuf,
+
+    #[command(flatten)]
+    refusals: RefusalArgs,
 
     /// Refuse faces in photographs whose quality is below this, from 0 to 100
     #[arg(long, value_name = "QUALITY", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -60,28 +53,6 @@ pub(crate) struct EnrollArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// Which gallery, and the model that it needs.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct GalleryArgs {
-    /// Folder of the gallery, or postgres://USER@HOST/DATABASE
-    #[arg(long, value_name = "PLACE")]
-    pub(crate) gallery: PathBuf,
-
-    /// ONNX model that turns a chip into an embedding, or its name; by default the one enrolled with
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) model: Option<PathBuf>,
-
-    /// Card of the model, if it carries none: how to feed it (TOML)
-    #[arg(long, value_name = "FILE", requires = "model")]
-    pub(crate) card: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) sight: SightArgs,
-
-    #[command(flatten)]
-    pub(crate) access: AccessArgs,
 }
 
 #[derive(Serialize)]
@@ -99,8 +70,13 @@ struct EnrolledDto {
 
 /// Runs the command.
 pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let set = FaceSet::open(&args.known)?;
-    set.check_listing(false, printer)?;
+    let from_list = is_standard_input(&args.known);
+    let set = if from_list { FaceSet::of_list(read_list()?)? } else { FaceSet::open(&args.known)? };
+    let mut refusals = Refusals::default();
+    for record in set.corrupt() {
+        refusals.add_for(&record.place, "unreadable", &anyhow!("{record}"));
+    }
+    let n_all = set.samples.len() + refusals.len();
     let which = args.gallery.sight.face;
     ensure!(
         which != Some(WhichFace::All),
@@ -108,49 +84,48 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
     );
     let pipeline = args.gallery.pipeline(FaceChoice::Central)?;
     let recognizer = pipeline.recognizer();
-    let mut gallery = create_or_open(&args.gallery, recognizer)?;
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); set.names.len()];
-    let mut failures = Vec::new();
-    let embedded = load::embed_pictures(&pipeline, &set.places(), |it| set.bytes(it), printer);
-    for (index, (embedded, picture)) in embedded.into_iter().zip(&set.samples).enumerate() {
-        let face = embedded.faces.as_ref().ok().and_then(|it| it.first()?.face);
-        match sample(embedded, args.min_quality, printer) {
-            Ok(mut kept) => {
-                if args.thumbnails {
-                    let small = thumbnail(&pipeline, &set.picture(index)?, face.as_ref())?;
-                    kept.thumbnail = Some(small);
+    let gallery = Mutex::new(create_or_open(&args.gallery, recognizer)?);
+    // Person after person, so that each is enrolled whole or not at all.
+    let set = set.in_order_of_labels();
+    let name_of = |index: usize| set.names[set.samples[index].label as usize].as_str();
+    let is_known = |index, digest: &[u8; 32]| {
+        Ok(locked(&gallery).has_picture(name_of(index), SourceDigest::new(*digest))?)
+    };
+    let places = set.places();
+    let sources = Sources { places: &places, bytes: &|index| set.bytes(index) };
+    let (mut batch, mut n_seen) = (Batch::default(), 0);
+    load::embed_new(&pipeline, sources, &is_known, printer, |embedded| {
+        let (index, name) = (n_seen, name_of(n_seen));
+        n_seen += 1;
+        if batch.n_samples >= PICTURES_AT_ONCE && !batch.is_of(name) {
+            batch.enroll(&mut **locked(&gallery), &mut refusals)?;
+        }
+        let Embedded { ref path, digest, is_known, .. } = embedded;
+        if is_known {
+            batch.total.n_already_there += 1;
+            batch.person(name);
+            return Ok(());
+        }
+        let path = path.clone();
+        match embedded.face() {
+            Ok(face) => match checked(&face, &path, args.min_quality, printer) {
+                Ok(()) => {
+                    let picture = args.thumbnails.then(|| set.picture(index)).transpose()?;
+                    let small = picture.map(|it| thumbnail(&pipeline, &it, face.face.as_ref()));
+                    let thumbnail = small.transpose()?;
+                    batch.add(name, Sample { thumbnail, ..sample(face, &path, digest) });
                 }
-                samples[picture.label as usize].push(kept);
-            }
-            Err(error) => failures.push(explained(&error)),
+                Err(error) => refusals.add_for(&path, "low_quality", &error),
+            },
+            Err(error) => refusals.add(&path, &error),
         }
-    }
-    let wanted: Vec<Enrollment<'_>> = set
-        .names
-        .iter()
-        .zip(&samples)
-        .filter(|(_, samples)| !samples.is_empty())
-        .map(|(name, samples)| Enrollment::new(name, samples))
-        .collect();
-    let (mut n_enrolled, mut total) = (0, Enrolled::default());
-    for (outcome, enrollment) in gallery.enroll_many(&wanted)?.into_iter().zip(&wanted) {
-        match outcome {
-            Ok(enrolled) => {
-                n_enrolled += 1;
-                total.n_added += enrolled.n_added;
-                total.n_already_there += enrolled.n_already_there;
-                total.n_near_duplicates += enrolled.n_near_duplicates;
-            }
-            Err(refusal) => failures.push(explained(
-                &anyhow::Error::from(refusal).context(format!("cannot enroll {}", enrollment.name)),
-            )),
-        }
-    }
-    for failure in &failures {
-        printer.warning(failure);
-    }
+        Ok(())
+    })?;
+    let mut gallery = gallery.into_inner().unwrap_or_else(PoisonError::into_inner);
+    batch.enroll(&mut *gallery, &mut refusals)?;
     let n_identities = gallery.n_identities()?;
     let fmr = recognizer.card().threshold(None).ok().map(|point| point.fmr);
+    let Batch { n_enrolled, total, .. } = batch;
     let dto = EnrolledDto {
         identities: n_enrolled,
         templates_added: total.n_added,
@@ -159,7 +134,7 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
         gallery_identities: n_identities,
         gallery_templates: gallery.n_templates()?,
         expected_fpir: fmr.map(|fmr| fpir_from_fmr(fmr, n_identities)),
-        failures,
+        failures: refusals.explanations(),
     };
     if args.json {
         printer.json(&dto)?;
@@ -185,119 +160,86 @@ pub(crate) fn enroll(args: &EnrollArgs, printer: &Printer) -> anyhow::Result<Out
             ));
         }
     }
-    match dto.failures.len() {
-        0 => Ok(Outcome::Done),
-        n => bail!("{n} pictures or people of {} pictures were not enrolled", set.samples.len()),
+    let what = (n_all, "pictures or people were not enrolled");
+    refusals.finish(what, &args.refusals, printer)
+}
+
+/// People who are enrolled in one change, and what came of all before them.
+#[derive(Default)]
+struct Batch {
+    people: Vec<(String, Vec<Sample>)>,
+    n_samples: usize,
+    n_enrolled: usize,
+    total: Enrolled,
+}
+
+impl Batch {
+    /// Whether the last of the people bears this name.
+    fn is_of(&self, name: &str) -> bool {
+        self.people.last().is_some_and(|(last, _)| last == name)
+    }
+
+    /// The samples of a person, who follows all others or is the last of them.
+    fn person(&mut self, name: &str) -> &mut Vec<Sample> {
+        if !self.is_of(name) {
+            self.people.push((name.to_owned(), Vec::new()));
+        }
+        let last = self.people.len() - 1;
+        &mut self.people[last].1
+    }
+
+    fn add(&mut self, name: &str, sample: Sample) {
+        self.person(name).push(sample);
+        self.n_samples += 1;
+    }
+
+    /// Enrolls the people, and begins anew.
+    fn enroll(&mut self, gallery: &mut dyn Engine, refusals: &mut Refusals) -> anyhow::Result<()> {
+        let wanted: Vec<Enrollment<'_>> =
+            self.people.iter().map(|(name, samples)| Enrollment::new(name, samples)).collect();
+        for (outcome, enrollment) in gallery.enroll_many(&wanted)?.into_iter().zip(&wanted) {
+            match outcome {
+                Ok(enrolled) => {
+                    self.n_enrolled += 1;
+                    self.total.n_added += enrolled.n_added;
+                    self.total.n_already_there += enrolled.n_already_there;
+                    self.total.n_near_duplicates += enrolled.n_near_duplicates;
+                }
+                Err(refusal) => {
+                    let name = enrollment.name;
+                    let error = anyhow::Error::from(refusal);
+                    let error = error.context(format!("cannot enroll {name}"));
+                    refusals.add_for(Path::new(name), "not_allowed", &error);
+                }
+            }
+        }
+        self.people.clear();
+        self.n_samples = 0;
+        Ok(())
     }
 }
 
-impl GalleryArgs {
-    /// The model that was given, or the one that the gallery remembers.
-    pub(crate) fn recognizer(&self) -> anyhow::Result<Recognizer> {
-        if let Some(model) = &self.model {
-            let (model, card) = (model.clone(), self.card.clone());
-            return load::recognizer(&ModelArgs { model, card });
-        }
-        let gallery = self.access.open(&self.gallery, "verisim")?;
-        let Some(model) = gallery.setting(MODEL_SETTING)? else {
-            bail!("{} remembers no model; give it with --model", gallery.place().display());
-        };
-        let card = gallery.setting(CARD_SETTING)?.map(PathBuf::from);
-        let model = Model::load(Path::new(&model), card.as_deref());
-        let model = model.with_context(|| {
-            format!("cannot load the model of {}; give it with --model", gallery.place().display())
-        })?;
-        Ok(Recognizer::new(model))
-    }
-
-    /// The model, and the detector that was given, or the one that the gallery remembers.
-    pub(crate) fn pipeline(&self, usual: FaceChoice) -> anyhow::Result<Pipeline> {
-        let recognizer = self.recognizer()?;
-        let mut sight = self.sight.clone();
-        if sight.detector.is_none()
-            && let Some(gallery) = self.open_if_there()?
-        {
-            sight.detector = gallery.setting(DETECTOR_SETTING)?.map(PathBuf::from);
-            sight.detector_card = gallery.setting(DETECTOR_CARD_SETTING)?.map(PathBuf::from);
-        }
-        load::pipeline_of(recognizer, &sight, usual)
-    }
-
-    fn open_if_there(&self) -> anyhow::Result<Option<Box<dyn Engine>>> {
-        match self.access.open(&self.gallery, "verisim") {
-            Ok(gallery) => Ok(Some(gallery)),
-            Err(error) => match error.downcast_ref() {
-                Some(GalleryError::NotAGallery { .. }) => Ok(None),
-                _ => Err(error),
-            },
-        }
-    }
-
-    /// Opens the gallery, which must be there and belong to the model.
-    pub(crate) fn open(&self, recognizer: &Recognizer) -> anyhow::Result<Box<dyn Engine>> {
-        let gallery = self.access.open(&self.gallery, "verisim identify")?;
-        let (found, expected) = (recognizer.digest(), gallery.model());
-        if found != expected {
-            bail!(
-                "{} holds templates of model {}, but the model given is {}; templates of different \
-                 models cannot be compared",
-                gallery.place().display(),
-                expected.short(),
-                found.short()
-            );
-        }
-        Ok(gallery)
-    }
+/// The gallery, for one thread; none fails between two of its calls.
+fn locked(gallery: &Mutex<Box<dyn Engine>>) -> MutexGuard<'_, Box<dyn Engine>> {
+    gallery.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the gallery, or makes it for this model, which it will remember.
-pub(crate) fn create_or_open(
-    args: &GalleryArgs,
-    recognizer: &Recognizer,
-) -> anyhow::Result<Box<dyn Engine>> {
-    let binding = (recognizer.digest(), recognizer.card().embedding_dim);
-    let mut gallery = args.access.create_or_open(&args.gallery, binding, "verisim enroll")?;
-    if let Some(model) = &args.model {
-        gallery.set_setting(MODEL_SETTING, &absolute(&names::resolve(model)?)?)?;
-        if let Some(card) = &args.card {
-            gallery.set_setting(CARD_SETTING, &absolute(card)?)?;
-        }
-    }
-    if let Some(detector) = &args.sight.detector {
-        gallery.set_setting(DETECTOR_SETTING, &absolute(&names::resolve(detector)?)?)?;
-        if let Some(card) = &args.sight.detector_card {
-            gallery.set_setting(DETECTOR_CARD_SETTING, &absolute(card)?)?;
-        }
-    }
-    Ok(gallery)
+/// What is kept of a face.
+pub(super) fn sample(face: RecognizedFace, path: &Path, digest: [u8; 32]) -> Sample {
+    let label = path.to_str().filter(|it| it.len() <= MAX_LABEL_BYTES);
+    let label = label.map(str::to_owned);
+    let quality = face.measures.map(|it| it.value());
+    Sample { label, quality, ..Sample::new(face.template, SourceDigest::new(digest)) }
 }
 
-/// The sample of a picture, unless its face is too poor to be enrolled.
-pub(crate) fn sample(
-    embedded: Embedded,
-    min_quality: u8,
-    printer: &Printer,
-) -> anyhow::Result<Sample> {
-    let (path, source) = (embedded.path.clone(), SourceDigest::new(embedded.digest));
-    let face = checked(embedded.face()?, &path, min_quality, printer)?;
-    let RecognizedFace { measures, template, .. } = face;
-    let label = path.to_str().filter(|it| it.len() <= MAX_LABEL_BYTES).map(str::to_owned);
-    let quality = measures.map(|it| it.value());
-    Ok(Sample { label, quality, ..Sample::new(template, source) })
-}
-
-fn absolute(path: &Path) -> anyhow::Result<String> {
-    Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
-}
-
-/// The face, unless it is too poor to be enrolled; what is wrong with it is said in any case.
-fn checked(
-    face: RecognizedFace,
+/// Fails if a face is too poor to be enrolled; what is wrong with it is said in any case.
+pub(super) fn checked(
+    face: &RecognizedFace,
     path: &Path,
     min_quality: u8,
     printer: &Printer,
-) -> anyhow::Result<RecognizedFace> {
-    let Some(measures) = &face.measures else { return Ok(face) };
+) -> anyhow::Result<()> {
+    let Some(measures) = &face.measures else { return Ok(()) };
     let (value, reasons) = (measures.value(), words(measures).join(", "));
     let said = if reasons.is_empty() { String::new() } else { format!(" ({reasons})") };
     ensure!(
@@ -309,5 +251,5 @@ fn checked(
     if !reasons.is_empty() {
         printer.warning(format_args!("{} is enrolled with quality {value}{said}", path.display()));
     }
-    Ok(face)
+    Ok(())
 }

@@ -39,7 +39,7 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "FILE", requires = "model")]
     card: Option<PathBuf>,
 
-    /// Several models as one, from `verisim fuse`: by cosines, and Joint Bayesian
+    /// Several models as one, from `verisim fuse`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "embeddings"])]
     fuse: Option<PathBuf>,
 
@@ -51,7 +51,7 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "FILE", requires = "data")]
     identities: Option<PathBuf>,
 
-    /// Compare these pairs instead of all: LFW's pairs.txt, or a .bin, which needs no --data
+    /// Compare these pairs alone: LFW's pairs.txt, or a .bin without --data
     #[arg(long, value_name = "FILE", conflicts_with = "embeddings")]
     pairs: Option<PathBuf>,
 
@@ -82,7 +82,7 @@ pub(crate) struct EvaluateArgs {
     #[arg(long)]
     json: bool,
 
-    /// Non-mated comparisons at most, where all pairs are compared
+    /// Non-mated comparisons at most, of all pairs
     #[arg(long, value_name = "N", default_value_t = 5_000_000)]
     max_non_mated: usize,
 
@@ -228,5 +228,5 @@ fn samples(
         args.ways.sight.face != Some(WhichFace::All),
         "--face all: a picture of a protocol shows one face"
     );
-    Ok((Samples::of_set(set, &pipeline, printer), basis, head.map(Learned::Head)))
+    Ok((Samples::of_set(set, &pipeline, printer)?, basis, head.map(Learned::Head)))
 }

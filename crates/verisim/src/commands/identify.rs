@@ -1,22 +1,24 @@
 //! `verisim identify`: who is on these pictures?
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use serde::Serialize;
 use verisim_face::choice::{ChoiceError, FaceChoice};
-use verisim_face::folder::find_pictures;
 use verisim_face::pipeline::{PipelineError, RecognizedFace, SightError};
-use verisim_gallery::{Candidate, DecisionRule, UNKNOWN_PERSON, Winner};
+use verisim_gallery::{
+    Candidate, Decision as GalleryDecision, DecisionRule, UNKNOWN_PERSON, Winner,
+};
 
 use super::Outcome;
-use super::enroll::GalleryArgs;
 use super::face_dto::FaceDto;
-use super::load::{self, Decision};
+use super::gallery_args::GalleryArgs;
+use super::load::{self, Decision, PICTURES_AT_ONCE};
+use super::pictures::PictureArgs;
+use super::refusals::Refusals;
 use super::whoswho::{Named, Reason, name_faces};
 use crate::cli::ThresholdArgs;
-use crate::output::{Printer, explained};
+use crate::output::Printer;
 
 /// What stands for a photograph without a face.
 const NO_PERSONS_FOUND: &str = "no_persons_found";
@@ -30,14 +32,15 @@ const NO_PERSONS_FOUND: &str = "no_persons_found";
 #[command(after_help = "\
 Examples:
   verisim identify --gallery g/ unknown/
+  find photographs -mtime -1 | verisim identify --gallery g/ - --errors errors.csv
   verisim identify --gallery g/ a.jpg --fmr 1e-4 --json
   verisim identify --gallery g/ unknown/ --format face_recognition --show-distance")]
 pub(crate) struct IdentifyArgs {
     #[command(flatten)]
     gallery: GalleryArgs,
 
-    /// A picture, or a folder of pictures
-    pictures: PathBuf,
+    #[command(flatten)]
+    pictures: PictureArgs,
 
     #[command(flatten)]
     threshold: ThresholdArgs,
@@ -105,32 +108,61 @@ impl From<Candidate> for CandidateDto {
 
 /// Runs the command.
 pub(crate) fn identify(args: &IdentifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
-    let paths = find_pictures(&args.pictures)?;
+    let pictures = args.pictures.find()?;
     let pipeline = args.gallery.pipeline(FaceChoice::All)?;
     let recognizer = pipeline.recognizer();
     let mut gallery = args.gallery.open(recognizer)?;
     let Decision { score: threshold, .. } = load::decision(args.threshold, recognizer)?;
-    let mut n_failures = 0;
-    let mut pictures: Vec<(PathBuf, Vec<RecognizedFace>)> = Vec::new();
-    for embedded in load::embed_files(&pipeline, &paths, printer) {
-        match embedded.faces {
-            Ok(faces) => pictures.push((embedded.path, faces)),
-            Err(error) if is_without_face(&error) => pictures.push((embedded.path, Vec::new())),
-            Err(error) => {
-                printer.warning(explained(&error));
-                n_failures += 1;
-            }
-        }
-    }
-    // Of so many people a face may lose all but one to the others on its picture.
-    let most_faces = pictures.iter().map(|(_, faces)| faces.len()).max().unwrap_or(0);
     let winner = args.vote.map_or(Winner::Best, |k| Winner::Vote { k });
-    let rule = DecisionRule { threshold, winner, limit: args.candidates.max(most_faces) };
-    let probes: Vec<_> = pictures.iter().flat_map(|(_, faces)| faces).collect();
-    let probes: Vec<_> = probes.into_iter().map(|face| face.template.clone()).collect();
-    let mut decisions = gallery.decide_many(&probes, &rule)?.into_iter();
+    let mut refusals = Refusals::default();
     let mut csv = csv::Writer::from_writer(io::stdout());
-    for (path, faces) in &pictures {
+    let mut answer = |pictures: &mut Vec<(PathBuf, Vec<RecognizedFace>)>| {
+        // Of so many people a face may lose all but one to the others on its picture.
+        let most_faces = pictures.iter().map(|(_, faces)| faces.len()).max().unwrap_or(0);
+        let rule = DecisionRule { threshold, winner, limit: args.candidates.max(most_faces) };
+        let probes = pictures.iter().flat_map(|(_, faces)| faces);
+        let probes: Vec<_> = probes.map(|face| face.template.clone()).collect();
+        let mut decisions = gallery.decide_many(&probes, &rule)?.into_iter();
+        for (path, faces) in pictures.drain(..) {
+            let decided: Vec<_> = decisions.by_ref().take(faces.len()).collect();
+            let named = name_faces(&decided, &rule);
+            Answered { path: &path, faces, decided, named, threshold }
+                .print(args, &mut csv, printer)?;
+        }
+        // Who waits for the end of a long list sees what is known already.
+        anyhow::Ok(csv.flush()?)
+    };
+    let mut asked = Vec::new();
+    load::embed_files(&pipeline, &pictures.paths, printer, |embedded| {
+        match embedded.faces {
+            Ok(faces) => asked.push((embedded.path, faces)),
+            Err(error) if is_without_face(&error) => asked.push((embedded.path, Vec::new())),
+            Err(error) => refusals.add(&embedded.path, &error),
+        }
+        if asked.len() < PICTURES_AT_ONCE { Ok(()) } else { answer(&mut asked) }
+    })?;
+    answer(&mut asked)?;
+    let n_all = pictures.paths.len();
+    refusals.finish((n_all, "pictures could not be used"), &args.pictures.refusals, printer)
+}
+
+/// A picture, and who is on it.
+struct Answered<'a> {
+    path: &'a Path,
+    faces: Vec<RecognizedFace>,
+    decided: Vec<GalleryDecision>,
+    named: Vec<Named>,
+    threshold: f32,
+}
+
+impl Answered<'_> {
+    fn print(
+        self,
+        args: &IdentifyArgs,
+        csv: &mut csv::Writer<io::Stdout>,
+        printer: &Printer,
+    ) -> anyhow::Result<()> {
+        let Self { path, faces, decided, named, threshold } = self;
         let path = path.to_string_lossy();
         if faces.is_empty() {
             match (args.json, args.format) {
@@ -142,8 +174,6 @@ pub(crate) fn identify(args: &IdentifyArgs, printer: &Printer) -> anyhow::Result
                 }
             }
         }
-        let decided: Vec<_> = decisions.by_ref().take(faces.len()).collect();
-        let named = name_faces(&decided, &rule);
         for ((face, decision), Named { identity, score, reason }) in
             faces.iter().zip(decided).zip(named)
         {
@@ -173,12 +203,8 @@ pub(crate) fn identify(args: &IdentifyArgs, printer: &Printer) -> anyhow::Result
                 csv.write_record([path.as_ref(), name, &score])?;
             }
         }
+        Ok(())
     }
-    csv.flush()?;
-    if n_failures > 0 {
-        bail!("{n_failures} of {} pictures could not be used", paths.len());
-    }
-    Ok(Outcome::Done)
 }
 
 #[derive(Serialize)]

@@ -6,16 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use verisim_core::{Head, Template};
+use verisim_face::Recognizer;
 use verisim_face::choice::FaceChoice;
-use verisim_face::detect::OnnxDetector;
 use verisim_face::model::{Model, ThresholdPoint};
-use verisim_face::pipeline::{Pipeline, RecognizedFace, Sight, on_all_cores};
-use verisim_face::{Picture, Recognizer};
+use verisim_face::pipeline::{Pipeline, RecognizedFace, Sight};
 
+use super::each::each;
 use crate::cli::{ModelArgs, SightArgs, ThresholdArgs};
 use crate::dataset::decode_picture;
+use crate::detection::detector;
 use crate::models::names;
 use crate::output::Printer;
+
+/// Pictures whose templates are in memory at once: enough for all cores, few enough to lose by a failure.
+pub(crate) const PICTURES_AT_ONCE: usize = 128;
 
 /// A threshold, and what it stands for.
 #[derive(Clone, Debug)]
@@ -32,11 +36,17 @@ pub(crate) struct Embedded {
     pub(crate) path: PathBuf,
     /// SHA-256 of its bytes.
     pub(crate) digest: [u8; 32],
-    /// Its faces: at least one, and one alone unless all were asked for.
+    /// Whether it was known, and therefore not embedded.
+    pub(crate) is_known: bool,
+    /// Its faces: at least one unless it was known, and one alone unless all were asked for.
     pub(crate) faces: anyhow::Result<Vec<RecognizedFace>>,
 }
 
 impl Embedded {
+    fn refused(path: &Path, digest: [u8; 32], error: anyhow::Error) -> Self {
+        Self { path: path.to_owned(), digest, is_known: false, faces: Err(error) }
+    }
+
     /// Its face; the surest, if there are several.
     pub(crate) fn face(self) -> anyhow::Result<RecognizedFace> {
         self.faces?.into_iter().next().context("a picture was not embedded")
@@ -68,14 +78,12 @@ pub(crate) fn pipeline_of(
     Ok(Pipeline::new(recognizer, self::sight(sight, usual)?))
 }
 
-/// What finds faces, if it was asked for.
+/// What finds and chooses faces, if it was asked for.
 pub(crate) fn sight(args: &SightArgs, usual: FaceChoice) -> anyhow::Result<Option<Sight>> {
-    let Some(path) = &args.detector else {
+    let Some(detector) = detector(&args.detector)? else {
         ensure!(args.face.is_none(), "--face chooses among the faces that a --detector finds");
         return Ok(None);
     };
-    let path = names::resolve(path)?;
-    let detector = OnnxDetector::load(&path, args.detector_card.as_deref())?;
     Ok(Some(Sight::new(detector, args.face.map_or(usual, FaceChoice::from))))
 }
 
@@ -105,44 +113,61 @@ pub(crate) fn typed_threshold(args: ThresholdArgs) -> anyhow::Result<Option<f32>
     Ok(args.threshold)
 }
 
-/// Embeds picture files, in their order.
+/// Embeds picture files, and hands each on in their order.
 pub(crate) fn embed_files(
     pipeline: &Pipeline,
     paths: &[PathBuf],
     printer: &Printer,
-) -> Vec<Embedded> {
-    let bytes = |index: usize| {
-        let path = &paths[index];
-        fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    embed_pictures(pipeline, paths, bytes, printer)
+    hand_on: impl FnMut(Embedded) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let sources = Sources { places: paths, bytes: &|index| read_file(&paths[index]) };
+    embed_new(pipeline, sources, &|_, _| Ok(false), printer, hand_on)
 }
 
-/// Embeds pictures that `bytes` gives, in the order of their places.
-pub(crate) fn embed_pictures(
+/// Pictures, wherever they lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    /// What each is called.
+    pub(crate) places: &'a [PathBuf],
+    /// Gives the bytes of one.
+    pub(crate) bytes: &'a (dyn Fn(usize) -> anyhow::Result<Vec<u8>> + Sync),
+}
+
+/// Embeds the pictures that are not known by their position and the SHA-256 of their bytes, and hands all on in their
+/// order.
+pub(crate) fn embed_new(
     pipeline: &Pipeline,
-    places: &[PathBuf],
-    bytes: impl Fn(usize) -> anyhow::Result<Vec<u8>> + Send + Sync,
+    Sources { places, bytes }: Sources<'_>,
+    is_known: &(dyn Fn(usize, &[u8; 32]) -> anyhow::Result<bool> + Sync),
     printer: &Printer,
-) -> Vec<Embedded> {
-    let bar = printer.progress("embedding", places.len());
-    let embedded = on_all_cores(places.len(), |index| {
+    mut hand_on: impl FnMut(Embedded) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let embed = |index: usize| {
         let path = &places[index];
-        let (digest, picture) = read(bytes(index), path);
-        let faces = picture.and_then(|picture| {
+        let bytes = match bytes(index) {
+            Ok(bytes) => bytes,
+            Err(error) => return Embedded::refused(path, [0; 32], error),
+        };
+        let digest = Sha256::digest(&bytes).into();
+        match is_known(index, &digest) {
+            Ok(false) => {}
+            Ok(true) => {
+                let (path, faces) = (path.clone(), Ok(Vec::new()));
+                return Embedded { path, digest, is_known: true, faces };
+            }
+            Err(error) => return Embedded::refused(path, digest, error),
+        }
+        let faces = decode_picture(&bytes, path).and_then(|picture| {
             let faces = pipeline.faces(&picture);
             faces.with_context(|| format!("cannot embed {}", path.display()))
         });
-        bar.inc(1);
-        Embedded { path: path.clone(), digest, faces }
-    });
-    bar.finish_and_clear();
-    embedded
+        Embedded { path: path.clone(), digest, is_known: false, faces }
+    };
+    let n = (places.len(), PICTURES_AT_ONCE);
+    each(n, ("embedding", printer), embed, |_, embedded| hand_on(embedded))
 }
 
-fn read(bytes: anyhow::Result<Vec<u8>>, path: &Path) -> ([u8; 32], anyhow::Result<Picture>) {
-    match bytes {
-        Ok(bytes) => (Sha256::digest(&bytes).into(), decode_picture(&bytes, path)),
-        Err(error) => ([0; 32], Err(error)),
-    }
+/// The bytes of a picture file.
+pub(crate) fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }

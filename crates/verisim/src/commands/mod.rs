@@ -6,10 +6,12 @@ pub(crate) mod bench;
 mod bench_data;
 mod bench_gallery;
 mod bench_partial_fc;
+mod bench_photographs;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod detect;
+pub(crate) mod each;
 pub(crate) mod embed;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
@@ -19,6 +21,7 @@ pub(crate) mod forget;
 pub(crate) mod frontalize;
 pub(crate) mod fuse;
 pub(crate) mod gallery;
+mod gallery_args;
 mod gallery_copy;
 pub(crate) mod identify;
 pub(crate) mod load;
@@ -26,9 +29,12 @@ pub(crate) mod map;
 pub(crate) mod models;
 pub(crate) mod models_add;
 pub(crate) mod models_fetch;
+mod pictures;
+mod refusals;
 pub(crate) mod synth;
 mod thumbnail;
 pub(crate) mod train;
+mod unfinished;
 pub(crate) mod verify;
 mod whoswho;
 
@@ -58,6 +64,7 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Outcome> {
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n);
         pool.build_global().context("cannot start the threads")?;
+        verisim_face::pipeline::use_threads(n);
     }
     match cli.command {
         Command::Demo(args) => demo::demo(&args, printer),

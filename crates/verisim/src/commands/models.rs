@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 use verisim_core::ModelDigest;
+use verisim_face::model::ModelError;
 use verisim_face::model::registry::{Published, Registry, Task};
-use verisim_face::model::{Card, Model, ModelError};
 
 use super::Outcome;
 use super::models_add::{self, AddArgs};
 use super::models_fetch::{self, FetchArgs};
 use crate::digest::sha256_of;
+use crate::models::either::{EitherCard, EitherModel};
 use crate::models::folder::ModelFolder;
 use crate::models::{lists, names};
 use crate::output::{Printer, size};
@@ -146,18 +147,18 @@ impl<'a> ModelDto<'a> {
         let path = folder.model(name);
         let metadata = path.metadata();
         let metadata = metadata.with_context(|| format!("cannot read {}", path.display()))?;
-        let card: Option<Card> = Model::load(&path, None).ok().map(|it| it.card().clone());
+        let card = EitherModel::load(&path, None).ok().map(|it| it.card());
         Ok(Self {
             name,
-            task: card.as_ref().map(|_| Task::Recognition),
+            task: card.as_ref().map(EitherCard::task),
             installed: Some(path.to_string_lossy().into_owned()),
             bytes: metadata.len(),
             sha256: folder.recorded(name)?.map(|it| it.to_string()),
-            license: card.as_ref().map(|it| it.license.clone()),
+            license: card.as_ref().map(|it| it.license().to_owned()),
             commercial_use: None,
             description: None,
             url: None,
-            source: card.and_then(|it| it.source),
+            source: card.and_then(|it| it.source().map(str::to_owned)),
         })
     }
 
@@ -226,9 +227,9 @@ fn show(args: &ShowArgs, printer: &Printer) -> anyhow::Result<Outcome> {
             return show_published(model, &folder, args.json, printer);
         }
     };
-    let model = match Model::load(&path, args.card.as_deref()) {
+    let model = match EitherModel::load(&path, args.card.as_deref()) {
         Ok(model) => model,
-        // What finds faces has no card: its list says what it is.
+        // Without a card a list may still say what it is.
         Err(error @ (ModelError::Load { .. } | ModelError::NoCard { .. })) => {
             return match registry.by_digest(&digest_of(&path)?) {
                 Some(model) => show_published(model, &folder, args.json, printer),
@@ -238,7 +239,7 @@ fn show(args: &ShowArgs, printer: &Printer) -> anyhow::Result<Outcome> {
         Err(error) => return Err(error.into()),
     };
     if args.json {
-        printer.pretty_json(model.card())?;
+        printer.data(model.card().to_json()?)?;
         return Ok(Outcome::Done);
     }
     printer.data(format_args!("# {}\n# SHA-256 {}", path.display(), model.digest()))?;
@@ -249,7 +250,7 @@ fn show(args: &ShowArgs, printer: &Printer) -> anyhow::Result<Outcome> {
             it.description, it.license
         ))?;
     }
-    printer.data(model.card().to_toml().context("cannot write the card")?.trim_end())?;
+    printer.data(model.card().to_toml()?.trim_end())?;
     Ok(Outcome::Done)
 }
 
@@ -320,9 +321,9 @@ fn expected(
         return Ok(None);
     }
     let text = std::fs::read_to_string(&path);
-    let card = Card::parse(&text.with_context(|| format!("cannot read {}", path.display()))?);
-    let card = card.with_context(|| path.display().to_string())?;
-    Ok(card.sha256.and_then(|it| it.parse().ok()))
+    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    let card = EitherCard::parse(&text).with_context(|| path.display().to_string())?;
+    Ok(card.sha256().and_then(|it| it.parse().ok()))
 }
 
 /// The digest of a file.

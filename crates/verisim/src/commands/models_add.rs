@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use verisim_core::ModelDigest;
-use verisim_face::model::registry::{NAME_RULE, Published, Registry, Task, is_model_name};
-use verisim_face::model::{Card, Model};
-use verisim_face::{Picture, Recognizer};
+use verisim_face::model::ModelError;
+use verisim_face::model::registry::{NAME_RULE, Published, Registry, is_model_name};
 
 use super::Outcome;
 use super::models::{PlaceArgs, digest_of};
 use crate::digest::sha256_of;
+use crate::models::either::{EitherCard, EitherModel};
 use crate::output::Printer;
 use crate::whole_file;
 
 /// Install a model file under a name, with its card
 ///
-/// The model must do what its card says: it is loaded and run once. A detector has no card, and must be
-/// known by its digest.
+/// The model must do what its card says: it is loaded and run once on a drawn picture, embedder or detector.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -48,11 +47,7 @@ pub(crate) fn add(args: &AddArgs, printer: &Printer) -> anyhow::Result<Outcome> 
     let listed = registry.by_digest(&digest);
     let name = name(args, listed)?;
     check_name(&name, &digest, &registry)?;
-    let card = match listed {
-        // Its bytes are known to be what the list says, and it has no card.
-        Some(Published { task: Task::Detection, .. }) => None,
-        _ => checked_card(args, &digest)?,
-    };
+    let card = checked_card(args, listed, &digest)?;
     let _lock = folder.lock(&name, printer)?;
     let place = folder.model(&name);
     if folder.has(&name) {
@@ -64,8 +59,7 @@ pub(crate) fn add(args: &AddArgs, printer: &Printer) -> anyhow::Result<Outcome> 
         );
     }
     if let Some(card) = card {
-        let text = card.to_toml().context("cannot write the card")?;
-        whole_file::write(&folder.card(&name), text.as_bytes())?;
+        whole_file::write(&folder.card(&name), card.to_toml()?.as_bytes())?;
     }
     folder.record(&name, &digest)?;
     copy(&args.file, &place, &digest)?;
@@ -102,14 +96,20 @@ fn check_name(name: &str, digest: &ModelDigest, registry: &Registry) -> anyhow::
 }
 
 /// Loads the model, runs it once, and gives the card that must lie beside it; `None` if it needs none there.
-fn checked_card(args: &AddArgs, digest: &ModelDigest) -> anyhow::Result<Option<Card>> {
-    let model = Model::load(&args.file, args.card.as_deref())?;
+fn checked_card(
+    args: &AddArgs,
+    listed: Option<&Published>,
+    digest: &ModelDigest,
+) -> anyhow::Result<Option<EitherCard>> {
+    let model = match EitherModel::load(&args.file, args.card.as_deref()) {
+        // Its bytes are known to be what the list says; how to feed it is asked where it is used.
+        Err(ModelError::NoCard { .. }) if listed.is_some() => return Ok(None),
+        model => model?,
+    };
     ensure!(model.digest() == *digest, "{} changed while it was read", args.file.display());
     let lies_beside = args.card.is_some() || args.file.with_extension("toml").is_file();
-    let card = Card { sha256: Some(digest.to_string()), ..model.card().clone() };
-    let (width, height) = (card.input.width, card.input.height);
-    let pixels = (0..3 * width * height).map(|it| (it * 37 % 251) as u8).collect();
-    let run = Recognizer::new(model).template(&Picture::new(width, height, pixels));
+    let card = model.card().bound_to(digest);
+    let run = model.try_once();
     run.with_context(|| format!("{} does not do what its card says", args.file.display()))?;
     Ok(lies_beside.then_some(card))
 }

@@ -1,5 +1,6 @@
 //! Measuring embeddings of known identities: one place for every command that evaluates.
 
+mod discard;
 mod hardest;
 mod kmeans;
 mod learned;
@@ -21,6 +22,7 @@ use verisim_face::Picture;
 
 use crate::dataset::FaceSet;
 
+use self::discard::Discard;
 use self::kmeans::Clustering;
 pub(crate) use self::learned::Learned;
 use self::learned::LearnedFigures;
@@ -97,6 +99,8 @@ pub(crate) struct Evaluation {
     pub(crate) fitted: Option<FoldAccuracy>,
     /// The same pairs by what was learned over embeddings.
     pub(crate) learned: Option<LearnedFigures>,
+    /// False non-matches by the quality of photographs.
+    pub(crate) discard: Option<Discard>,
     /// Everybody with two images is enrolled with the first.
     pub(crate) closed_set: Option<SearchFigures>,
     /// Some identities are strangers.
@@ -153,6 +157,8 @@ pub(crate) fn evaluate(
     let search = |stranger_share| {
         searches.then(|| whole.as_ref()?.search(stranger_share, &bootstrap)).flatten()
     };
+    let discard =
+        page::operating(&figures).and_then(|it| Discard::of(&samples, &pairs, it, &bootstrap));
     let folded = folded_accuracy(&folds).ok();
     let by_learned = |it| LearnedFigures::of(it, &samples, &pairs, &folds, &bootstrap);
     Ok(Evaluation {
@@ -161,6 +167,7 @@ pub(crate) fn evaluate(
         n_identities: samples.n_identities(),
         fitted: fitted_accuracy(&folds).filter(|_| demand.pairs.is_some() && folded.is_none()),
         folds: folded,
+        discard,
         closed_set: search(0.0),
         open_set: search(STRANGER_SHARE),
         retrieval: whole.as_ref().filter(|_| searches).and_then(|it| {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use verisim_core::measure::{Estimate, IdentificationPoint, OperatingPoint, Verification};
+use verisim_core::measure::{
+    Estimate, IdentificationPoint, OperatingPoint, Verification, VerificationFigures,
+};
 
 use super::hardest::{mean_scores, nearest_identities, worst_mated, worst_non_mated};
 use super::{Evaluation, Row, ScoredPair, SearchFigures};
@@ -19,6 +21,8 @@ const MAX_RANK: usize = 20;
 const N_WORST: usize = 12;
 /// Pairs in the list of nearest identities.
 const N_NEAREST: usize = 15;
+/// Share of discarded photographs up to which the curve of quality is drawn.
+const SHOWN_DISCARD: f64 = 0.5;
 /// Identities in the matrix.
 const N_IN_MATRIX: usize = 14;
 /// The false match rate of the operating point that the page speaks of, or the lowest above it.
@@ -46,6 +50,7 @@ impl Evaluation {
         self.add_table(&mut page);
         page.section("Verification", VERIFICATION);
         add_verification(&mut page, &self.verification, self.operating());
+        self.add_discard(&mut page);
         self.add_identification(&mut page);
         self.add_worst(&mut page);
         self.add_nearest(&mut page);
@@ -117,9 +122,7 @@ impl Evaluation {
 
     /// The operating point that plots and pictures refer to.
     pub(crate) fn operating(&self) -> Option<Operating> {
-        let reached = self.figures.at_fmr.iter().filter(|it| it.demanded_fmr >= SHOWN_FMR);
-        let lowest = reached.min_by(|a, b| a.demanded_fmr.total_cmp(&b.demanded_fmr))?;
-        Some(Operating { fmr: lowest.demanded_fmr, threshold: lowest.threshold })
+        operating(&self.figures)
     }
 
     fn add_failures(&self, page: &mut Page) {
@@ -142,6 +145,19 @@ impl Evaluation {
             .collect();
         let caption = "Figures, with 95 % intervals by bootstrap over identities";
         page.table(caption, &["Figure", "Value", "95 % interval", "Remark"], &rows);
+    }
+
+    /// What quality says about photographs, if it was judged.
+    fn add_discard(&self, page: &mut Page) {
+        let Some(discard) = &self.discard else { return };
+        page.section("Quality", QUALITY);
+        let fmr = short_percent(discard.operating.fmr);
+        let caption = format!(
+            "Error versus discard: FNMR at the threshold of FMR {fmr}, as photographs of low quality are \
+             left out. The lower, the more quality says."
+        );
+        let svg = plot::error_versus_discard(&discard.points, SHOWN_DISCARD);
+        page.figure(&svg, &caption);
     }
 
     /// Curves of identification, if there was any.
@@ -245,6 +261,13 @@ impl Evaluation {
     }
 }
 
+/// The operating point that the page speaks of.
+pub(super) fn operating(figures: &VerificationFigures) -> Option<Operating> {
+    let reached = figures.at_fmr.iter().filter(|it| it.demanded_fmr >= SHOWN_FMR);
+    let lowest = reached.min_by(|a, b| a.demanded_fmr.total_cmp(&b.demanded_fmr))?;
+    Some(Operating { fmr: lowest.demanded_fmr, threshold: lowest.threshold })
+}
+
 /// ROC, DET and histogram of any verification experiment.
 pub(crate) fn add_verification(
     page: &mut Page,
@@ -296,6 +319,8 @@ const VERIFICATION: &str = "Every comparison asks whether two pictures show the 
     curves show what a lower false match rate costs in false non-matches.";
 const IDENTIFICATION: &str = "Every search asks who it is. One image of each identity is enrolled, \
     the others are searched for.";
+const QUALITY: &str = "A quality from 0 to 100 is to say which photographs will not be recognized. If it \
+    does, errors become rarer as those of low quality are discarded. Pictures without a face go first.";
 const WORST: &str = "Where errors come from: look for poses, light, hidden faces, and for pictures \
     that stand under a wrong name.";
 const NEAREST: &str = "Two identities that stand near each other look alike, are relatives, or are the \

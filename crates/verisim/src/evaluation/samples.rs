@@ -10,7 +10,7 @@ use verisim_core::fusion::join;
 use verisim_core::protocol::SampleName;
 use verisim_face::pipeline::Pipeline;
 
-use crate::commands::load::embed_pictures;
+use crate::commands::load::{Sources, embed_new};
 use crate::dataset::FaceSet;
 use crate::npy;
 use crate::output::{Printer, explained};
@@ -36,6 +36,8 @@ pub(crate) struct Samples {
     pub(crate) labels: Vec<u64>,
     /// The embedding of each sample, if it has one.
     pub(crate) embeddings: Vec<Option<Embedding>>,
+    /// How good each photograph is, from 0 to 100, if it is one and has an embedding; empty if there are no pictures.
+    pub(crate) qualities: Vec<Option<u8>>,
     /// Why others have none.
     pub(crate) failures: Vec<Failure>,
     by_name: HashMap<String, usize>,
@@ -43,25 +45,32 @@ pub(crate) struct Samples {
 
 impl Samples {
     /// Embeds the pictures of a set.
-    pub(crate) fn of_set(set: FaceSet, pipeline: &Pipeline, printer: &Printer) -> Self {
+    pub(crate) fn of_set(
+        set: FaceSet,
+        pipeline: &Pipeline,
+        printer: &Printer,
+    ) -> anyhow::Result<Self> {
         let (labels, paths) = (set.labels(), set.places());
-        let mut failures = Vec::new();
-        let embeddings = embed_pictures(pipeline, &paths, |index| set.bytes(index), printer)
-            .into_iter()
-            .map(|embedded| {
-                let path = embedded.path.clone();
-                match embedded.template() {
-                    Ok(template) => Some(template.embedding),
-                    Err(error) => {
-                        failures.push(Failure { path, reason: explained(&error) });
-                        None
-                    }
+        let (mut embeddings, mut qualities, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+        let sources = Sources { places: &paths, bytes: &|index| set.bytes(index) };
+        embed_new(pipeline, sources, &|_, _| Ok(false), printer, |embedded| {
+            let path = embedded.path.clone();
+            let face = embedded.face();
+            let measures = face.as_ref().ok().and_then(|it| it.measures);
+            qualities.push(measures.map(|it| it.value()));
+            match face {
+                Ok(face) => embeddings.push(Some(face.template.embedding)),
+                Err(error) => {
+                    failures.push(Failure { path, reason: explained(&error) });
+                    embeddings.push(None);
                 }
-            })
-            .collect();
+            }
+            Ok(())
+        })?;
         let by_name = paths.iter().enumerate().map(|(index, path)| (stem(path), index)).collect();
         let names = set.names.clone();
-        Self { names, set: Some(set), paths, labels, embeddings, failures, by_name }
+        let set = Some(set);
+        Ok(Self { names, set, paths, labels, embeddings, qualities, failures, by_name })
     }
 
     /// What several models made of the same pictures, joined; a picture that one of them failed on has no
@@ -110,6 +119,7 @@ impl Samples {
             paths: Vec::new(),
             labels,
             embeddings: embeddings.into_iter().map(Some).collect(),
+            qualities: Vec::new(),
             failures: Vec::new(),
             by_name: HashMap::new(),
         }

@@ -7,6 +7,7 @@ use verisim_core::measure::{
     Estimate, FoldAccuracy, SpreadFigures, error_rate_bound_without_errors,
 };
 
+use super::discard::{Discard, DiscardDto};
 use super::kmeans::Clustering;
 use super::learned::{LearnedDto, LearnedFigures};
 use super::row::{Row, percent};
@@ -34,6 +35,8 @@ pub(crate) struct EvaluationDto<'a> {
     fitted: Option<FittedDto>,
     #[serde(flatten)]
     learned: Option<LearnedDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discard: Option<DiscardDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_set: Option<SearchDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -227,6 +230,7 @@ impl Evaluation {
                 .fitted
                 .map(|FoldAccuracy { accuracy, threshold }| FittedDto { accuracy, threshold }),
             learned: self.learned.as_ref().map(LearnedFigures::dto),
+            discard: self.discard.as_ref().map(Discard::dto),
             closed_set: self.closed_set.as_ref().map(Into::into),
             open_set: self.open_set.as_ref().map(Into::into),
             retrieval: self.retrieval.as_ref().map(|it| RetrievalDto {
@@ -261,6 +265,7 @@ impl Evaluation {
             let remark = format!("threshold {:.4}; {found}", it.threshold);
             rows.push(Row::share(format!("TAR at FMR {}", it.demanded_fmr), it.tar, remark));
         }
+        rows.extend(self.discard.iter().flat_map(Discard::rows));
         rows.extend(self.learned.iter().flat_map(LearnedFigures::rows));
         if let Some(search) = &self.closed_set {
             for &(rank, share) in &search.ranks {

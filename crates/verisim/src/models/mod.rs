@@ -1,5 +1,6 @@
 //! Models by name: the lists that name them, the folder that holds them, and how they get there.
 
+pub(crate) mod either;
 pub(crate) mod fetch;
 pub(crate) mod folder;
 mod http;

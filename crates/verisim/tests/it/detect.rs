@@ -52,14 +52,18 @@ fn a_table_a_csv_file_and_drawings_show_the_same_faces() {
         verisim(base.iter().chain(&files).chain(more))
     };
     let ran = run(&[]);
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("letter.jpg"), "{}", ran.stderr);
-    let table = ran.ok();
+    let table = ran.stdout;
     let n_lines = |name: &str| table.lines().filter(|line| line.ends_with(name)).count();
     assert_eq!((n_lines("011_3.jpg"), n_lines("017_0.jpg")), (3, 1), "{table}");
     assert!(table.contains("no face"), "{table}");
 
     let (csv, drawings) = (scratch.path("faces.csv"), scratch.path("drawn"));
-    run(&["--csv", text(&csv), "--draw", text(&drawings)]).ok();
+    let errors = scratch.path("errors.csv");
+    run(&["--csv", text(&csv), "--draw", text(&drawings), "--errors", text(&errors)]);
+    let errors = fs::read_to_string(errors).unwrap();
+    assert!(errors.contains("letter.jpg,invalid_image,"), "{errors}");
     let csv = fs::read_to_string(csv).unwrap();
     assert_eq!(csv.lines().count(), 1 + 3 + 1, "{csv}");
     let first: Vec<&str> = csv.lines().nth(1).unwrap().split(',').collect();
@@ -94,8 +98,9 @@ fn what_cannot_be_searched_is_said_in_a_sentence() {
     });
     let card = scratch.write("card.toml", "task = \"detection\"\nname = \"x\"");
     let detector = text(&detector);
-    let cases: [(&[&str], &str); 10] = [
-        (&["--detector", detector, text(&letter)], "none of 1 photographs could be used"),
+    let cases: [(&[&str], &str); 11] = [
+        (&[text(&picture)], "give what finds faces with --detector"),
+        (&["--detector", detector, text(&letter)], "1 of 1 photographs could not be used"),
         (&["--detector", text(&letter), text(&picture)], "no ONNX model"),
         (&["--detector", text(&embedder), text(&picture)], "a detector has one picture"),
         (&["--detector", text(&unknown), text(&picture)], "or give it with --detector-card"),

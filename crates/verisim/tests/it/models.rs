@@ -156,3 +156,45 @@ fn public_models_are_added_by_their_digest() {
     }
     assert_eq!(with_models(&scratch, &["models", "verify"]).ok().lines().count(), 2);
 }
+
+#[test]
+fn a_detector_is_added_if_it_does_what_its_card_says() {
+    let (Some(detector), Some(photos)) =
+        (shared("models/yunet_n_dynamic.onnx"), shared("data/photos"))
+    else {
+        return;
+    };
+    let scratch = Scratch::new();
+    // Other bytes, the same network: a field that no reader knows.
+    let bytes = [fs::read(&detector).unwrap(), vec![0xFA, 0x3F, 0x01, 0x00]].concat();
+    let other = scratch.write("other.onnx", bytes);
+    let add = |card: &str| {
+        let card = scratch.write("card.toml", card);
+        with_models(&scratch, &["models", "add", text(&other), "--card", text(&card)])
+    };
+    let shown = with_models(&scratch, &["models", "show", text(&detector)]).ok();
+    assert!(shown.contains("task = \"detection\""), "{shown}");
+    let ran = with_models(&scratch, &["models", "add", text(&other)]);
+    assert!(ran.status == 2 && ran.stderr.contains("other.onnx has no card"), "{}", ran.stderr);
+    let refused = add(&shown);
+    assert!(refused.stderr.contains("but its card says 104ee26c"), "{}", refused.stderr);
+    let card: String = shown
+        .lines()
+        .filter(|it| !it.starts_with("sha256"))
+        .fold(String::new(), |all, line| all + line + "\n");
+    let refused = add(&card.replace("decoder = \"yunet\"", "decoder = \"scrfd\""));
+    assert!(refused.stderr.contains("does not do what its card says"), "{}", refused.stderr);
+    let refused = add(&card.replace("task = \"detection\"", "task = \"dentistry\""));
+    assert!(refused.stderr.contains("dentistry"), "{}", refused.stderr);
+    assert!(!scratch.path("models/other.onnx").exists());
+
+    assert!(add(&card).ok().starts_with("other: "));
+    let kept = fs::read_to_string(scratch.path("models/other.toml")).unwrap();
+    assert!(kept.contains("sha256 = "), "{kept}");
+    let lines = with_models(&scratch, &["models", "list", "--json"]).ok();
+    let mut models = lines.lines().map(|it| serde_json::from_str::<Value>(it).unwrap());
+    assert_eq!(models.find(|it| it["name"] == "other").unwrap()["task"], "detection");
+    let photograph = photos.join("006_A.jpg");
+    let detect = ["detect", "--detector", "other", "--one-pass", "320", text(&photograph)];
+    assert_eq!(with_models(&scratch, &detect).ok().lines().count(), 2);
+}

@@ -167,11 +167,14 @@ fn a_folder_of_photographs_becomes_one_of_chips() {
             ["align", paths[0], "--detector", paths[1], "--out", paths[2], "--size", "47x55"];
         verisim(arguments.iter().chain(more))
     };
-    let ran = align(&["--face", "all"]);
+    let errors = scratch.path("errors.csv");
+    let ran = align(&["--face", "all", "--errors", errors.to_str().unwrap()]);
     assert_eq!(ran.status, 2, "one has no face");
     assert!(ran.stdout.starts_with("6 chips of 3 photographs"), "{}", ran.stdout);
-    let refused = fs::read_to_string(chips.join("refused.csv")).unwrap();
-    assert!(refused.contains("Nobody/1.jpg") && refused.contains("no face was found"), "{refused}");
+    let refused = fs::read_to_string(errors).unwrap();
+    let refused: Vec<&str> = refused.lines().collect();
+    assert_eq!((refused.len(), refused[0]), (2, "path,reason,explanation"));
+    assert!(refused[1].contains("Nobody/1.jpg,no_face,cannot align"), "{refused:?}");
     let png = fs::read(chips.join("Five/1-5.png")).unwrap();
     assert_eq!((&png[16..20], &png[20..24]), (&47u32.to_be_bytes()[..], &55u32.to_be_bytes()[..]));
     // What is there is passed over.
@@ -219,4 +222,37 @@ fn photographs_are_measured_like_chips() {
     let measured: Value = serde_json::from_str(&verisim(arguments).ok()).unwrap();
     assert_eq!(measured["failures"].as_array().map(Vec::len), Some(0));
     assert_eq!(measured["fitted"]["accuracy"].as_f64(), Some(1.0));
+}
+
+#[test]
+fn the_quality_of_photographs_is_measured_by_the_errors_that_it_foretells() {
+    let Some(shared) = all() else { return };
+    let scratch = Scratch::new();
+    let faces = scratch.path("faces");
+    for name in ["Abel_Pacheco", "Ann_Veneman", "Anthony_Fauci"] {
+        for (number, photograph) in shared.two(name).iter().enumerate() {
+            copy(photograph, &faces.join(name).join(format!("{number}.jpg")));
+        }
+    }
+    // Nobody is on it: a mated comparison that fails, until the photograph is discarded.
+    copy(&shared.photos.join("017_0.jpg"), &faces.join("Abel_Pacheco/2.jpg"));
+    let evaluate = |more: &[&str]| {
+        let [model, detector] = [&shared.model, &shared.detector].map(|it| it.to_str().unwrap());
+        let data = faces.to_str().unwrap();
+        let base =
+            ["evaluate", model, "--data", data, "--detector", detector, "--replicates", "50"];
+        verisim(base.iter().chain(more)).ok()
+    };
+    let report = scratch.path("report");
+    let measured = evaluate(&["--json", "--report", report.to_str().unwrap()]);
+    let measured: Value = serde_json::from_str(&measured).unwrap();
+    let discard = &measured["discard"];
+    assert_eq!(discard["fmr"], 0.1, "{discard}");
+    let [all, left] = [&discard["fnmr"], &discard["at_discard"][1]["fnmr"]];
+    assert!(all["value"].as_f64().unwrap() > 0.0, "{discard}");
+    assert_eq!(left["value"], 0.0, "{discard}");
+    assert!(discard["relative_area"]["value"].as_f64().unwrap() < 1.0, "{discard}");
+    let page = fs::read_to_string(report.join("report.html")).unwrap();
+    assert!(page.contains("Error versus discard") && page.contains("by quality"));
+    assert!(evaluate(&["--one-pass", "160"]).contains("the same, 20 % discarded"));
 }

@@ -138,7 +138,7 @@ impl PostgresGallery {
             }
         }
         let kept = known.map(|it| &it.kept);
-        binding.plan(policy, enrollment, kept, |sample| self.source_tag(sample))
+        binding.plan(policy, enrollment, kept, |sample| self.source_tag(sample.source))
     }
 
     /// Adds what was planned to what will be written.
@@ -177,7 +177,7 @@ impl PostgresGallery {
         for sample in samples {
             draft.templates.push(self.seal_sample(known.uid, &known.key, sample, now)?);
             let embedding = sample.template.embedding.clone();
-            known.kept.templates.push((self.source_tag(sample), embedding));
+            known.kept.templates.push((self.source_tag(sample.source), embedding));
         }
         let (person, n_templates) = (known.uid, samples.len());
         if *is_changed || !samples.is_empty() {

@@ -10,7 +10,7 @@ use crate::audit::Action;
 use crate::engine::Engine;
 use crate::{
     Candidate, Decision, DecisionRule, Enrolled, Enrollment, Event, Forgotten, GalleryError,
-    IdentitySummary, Policy, Receipt, Stats, TemplateSummary,
+    IdentitySummary, Policy, Receipt, SourceDigest, Stats, TemplateSummary,
 };
 
 impl Engine for PostgresGallery {
@@ -103,6 +103,10 @@ impl Engine for PostgresGallery {
 
     fn identities(&self) -> Result<Vec<IdentitySummary>, GalleryError> {
         self.list()
+    }
+
+    fn has_picture(&self, identity: &str, picture: SourceDigest) -> Result<bool, GalleryError> {
+        self.is_enrolled_from(identity, picture)
     }
 
     fn templates(&self, identity: &str) -> Result<Vec<TemplateSummary>, GalleryError> {

@@ -7,7 +7,7 @@ use super::PostgresGallery;
 use super::explain::Failure;
 use super::rows::{IDENTITY, TEMPLATE, count, quality, select};
 use super::state::State;
-use crate::{GalleryError, IdentitySummary, Stats, TemplateSummary};
+use crate::{GalleryError, IdentitySummary, SourceDigest, Stats, TemplateSummary};
 
 impl PostgresGallery {
     /// Looks at the rows as they are at one moment.
@@ -80,6 +80,20 @@ impl PostgresGallery {
                 });
             }
             Ok(templates)
+        })
+    }
+
+    pub(super) fn is_enrolled_from(
+        &self,
+        name: &str,
+        picture: SourceDigest,
+    ) -> Result<bool, GalleryError> {
+        let statement = "SELECT 1 FROM template JOIN identity USING (person)
+            WHERE name_tag = $1 AND source_tag = $2";
+        let (name, source) = (self.name_tag(name), self.source_tag(picture));
+        self.view(async |sql| {
+            let rows = select(sql, statement, &[&name.as_slice(), &source.as_slice()]).await?;
+            Ok(!rows.is_empty())
         })
     }
 

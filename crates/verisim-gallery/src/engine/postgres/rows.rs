@@ -19,7 +19,7 @@ use crate::record::{
     encode_witness,
 };
 use crate::vault::{Beside, Place, SealKey};
-use crate::{Damage, GalleryError, Sample, Thumbnail, blob, people};
+use crate::{Damage, GalleryError, Sample, SourceDigest, Thumbnail, blob, people};
 
 /// An identity, opened.
 pub(super) struct Identity {
@@ -69,8 +69,8 @@ impl PostgresGallery {
         self.vault.tag("external id", external_id.as_bytes())
     }
 
-    pub(super) fn source_tag(&self, sample: &Sample) -> [u8; 32] {
-        self.vault.tag("source", sample.source.as_bytes())
+    pub(super) fn source_tag(&self, source: SourceDigest) -> [u8; 32] {
+        self.vault.tag("source", source.as_bytes())
     }
 
     /// The identity of a row whose columns from `first` on are those of [`IDENTITY`].
@@ -150,7 +150,7 @@ impl PostgresGallery {
         now: i64,
     ) -> Result<NewRow, GalleryError> {
         let embedding = &sample.template.embedding;
-        let source_tag = self.source_tag(sample);
+        let source_tag = self.source_tag(sample.source);
         let beside = Beside { tag: Some(source_tag), quality: sample.quality, enrolled_at: now };
         let seal = || -> io::Result<_> {
             let uid = RandomId::draw()?;

@@ -11,11 +11,12 @@ use verisim_core::{Embedding, ModelDigest, Template};
 use verisim_face::choice::FaceChoice;
 use verisim_face::pipeline::Pipeline;
 use verisim_gallery::{
-    Enrolled, Enrollment, Gallery, MAX_LABEL_BYTES, Metadata, Sample, SourceDigest,
+    Engine, Enrolled, Enrollment, MAX_LABEL_BYTES, Metadata, Sample, SourceDigest,
 };
 
-use super::super::enroll::{self, GalleryArgs};
-use super::super::load::embed_pictures;
+use super::super::enroll::{checked, sample};
+use super::super::gallery_args::{GalleryArgs, create_or_open};
+use super::super::load::{Embedded, Sources, embed_new, read_file};
 use super::Place;
 use crate::bulk::{self, Face, Refusal, Row};
 use crate::cli::SightArgs;
@@ -138,7 +139,7 @@ pub(super) fn import(args: &ImportArgs, printer: &Printer) -> anyhow::Result<()>
 struct Import<'a> {
     args: &'a ImportArgs,
     printer: &'a Printer,
-    gallery: Option<Gallery>,
+    gallery: Option<Box<dyn Engine>>,
     pipeline: Option<Pipeline>,
 }
 
@@ -250,7 +251,7 @@ impl Import<'_> {
             let digest =
                 fs::read(path).map(|bytes| SourceDigest::new(Sha256::digest(&bytes).into()));
             if let Ok(source) = digest
-                && gallery.is_enrolled_from(&row.name, source)?
+                && gallery.has_picture(&row.name, source)?
             {
                 dto.already_there += 1;
                 continue;
@@ -258,15 +259,12 @@ impl Import<'_> {
             places.push(path.clone());
             wanted.push(row);
         }
-        let bytes = |index: usize| {
-            let path = &places[index];
-            fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-        };
-        let quiet = Printer::new(true);
-        let embedded = embed_pictures(pipeline, &places, bytes, &quiet);
-        for (row, embedded) in wanted.into_iter().zip(embedded) {
+        let sources = Sources { places: &places, bytes: &|index| read_file(&places[index]) };
+        let (quiet, mut wanted) = (Printer::new(true), wanted.into_iter());
+        embed_new(pipeline, sources, &|_, _| Ok(false), &quiet, |embedded| {
+            let Some(row) = wanted.next() else { return Ok(()) };
             let Row { place, name, external_id, metadata, label, quality, .. } = row;
-            match enroll::sample(embedded, self.args.min_quality, self.printer) {
+            match self.sample_of(embedded) {
                 Ok(sample) => {
                     let label = label.filter(|it| it.len() <= MAX_LABEL_BYTES).or(sample.label);
                     let quality = quality.or(sample.quality);
@@ -278,19 +276,27 @@ impl Import<'_> {
                     refusals.push(Refusal { place, name, reason })?;
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
+    }
+
+    /// The sample of a picture, unless its face is too poor to be enrolled.
+    fn sample_of(&self, embedded: Embedded) -> anyhow::Result<Sample> {
+        let (path, digest) = (embedded.path.clone(), embedded.digest);
+        let face = embedded.face()?;
+        checked(&face, &path, self.args.min_quality, self.printer)?;
+        Ok(sample(face, &path, digest))
     }
 
     /// The gallery; a new one is for embeddings of `dim` components.
-    fn gallery(&mut self, dim: usize) -> anyhow::Result<&Gallery> {
+    fn gallery(&mut self, dim: usize) -> anyhow::Result<&dyn Engine> {
         if self.gallery.is_none() {
             let Place { gallery, access } = &self.args.place;
             let opened = match (self.args.model_digest, &self.args.model) {
                 (Some(model), _) => access.create_or_open(gallery, (model, dim), COMMAND)?,
                 (None, Some(_)) => {
                     self.ready_for_pictures()?;
-                    return self.gallery.as_ref().context("the gallery was not opened");
+                    return self.gallery.as_deref().context("the gallery was not opened");
                 }
                 (None, None) => access.open(gallery, COMMAND).context(
                     "a new gallery needs to know which model made the embeddings: --model or --model-digest",
@@ -298,7 +304,7 @@ impl Import<'_> {
             };
             self.gallery = Some(opened);
         }
-        self.gallery.as_ref().context("the gallery was not opened")
+        self.gallery.as_deref().context("the gallery was not opened")
     }
 
     /// Loads the model, and opens the gallery for it.
@@ -313,7 +319,7 @@ impl Import<'_> {
             };
             let pipeline = args.pipeline(FaceChoice::Central)?;
             if self.gallery.is_none() {
-                self.gallery = Some(enroll::create_or_open(&args, pipeline.recognizer())?);
+                self.gallery = Some(create_or_open(&args, pipeline.recognizer())?);
             }
             self.pipeline = Some(pipeline);
         }

@@ -1,6 +1,7 @@
 //! Plots of measurements as SVG, in the colors and the font of the page; they read no files.
 //!
 //! - [`roc()`], [`det()`] and [`score_histogram`]: verification.
+//! - [`error_versus_discard`]: quality.
 //! - [`cmc`] and [`open_set`]: identification.
 //! - [`loss`] and [`validation`]: training.
 //! - [`planes`]: embeddings of two components, network beside network.
@@ -13,6 +14,7 @@
 mod axis;
 mod canvas;
 mod det;
+mod discard;
 mod dots;
 mod frame;
 mod growth;
@@ -33,6 +35,7 @@ mod training;
 mod whiskers;
 
 pub(crate) use det::det;
+pub(crate) use discard::error_versus_discard;
 pub(crate) use growth::{GrowthCurve, growth};
 pub(crate) use histogram::{NamedThreshold, score_histogram};
 pub(crate) use identification::{RankCurve, cmc, open_set};
