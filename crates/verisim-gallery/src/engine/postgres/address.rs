@@ -16,6 +16,8 @@ const GALLERY: &str = "verisim";
 const MAX_NAME: usize = 63;
 /// pgvector's range of `hnsw.ef_search`.
 const EF_SEARCH: std::ops::RangeInclusive<u16> = 1..=1000;
+/// What finds the mated among 100,000 made-up templates (docs/engines.md).
+const EF: u16 = 800;
 /// Two connections a core of a small server; what is beyond waits here instead of there.
 const CONNECTIONS: usize = 4;
 /// How long a server may be away: about as long as the promotion of a standby takes.
@@ -31,7 +33,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// | option | default | |
 /// |---|---|---|
 /// | `gallery` | `verisim` | the schema; a database holds as many galleries as you like |
-/// | `ef_search` | 100 | candidates of the approximate search, 1 to 1000: more of them, fewer are missed |
+/// | `ef_search` | 800 | candidates of the approximate search, 1 to 1000: more of them, fewer are missed |
 /// | `exact` | `false` | compares with every template instead |
 /// | `reads` | `primary` | `replicas` sends searches to a standby among the hosts, if one answers |
 /// | `connections` | 4 | most connections, hence most probes that are searched at once |
@@ -152,7 +154,7 @@ impl Default for Ours {
     fn default() -> Self {
         Self {
             schema: GALLERY.to_owned(),
-            ef_search: 100,
+            ef_search: EF,
             is_exact: false,
             reads_replicas: false,
             n_connections: CONNECTIONS,
