@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 use verisim_gallery::{Diagnosis, DoctorRules, ExaminedTemplate, LeaveOneOut};
 
-use super::super::enroll::GalleryArgs;
+use super::super::gallery_args::GalleryArgs;
 use super::super::load;
 use super::Place;
 use super::doctor_page::page;
