@@ -20,7 +20,7 @@ enum Names {
     /// A name a line, without anything beside it.
     Lines(std::vec::IntoIter<String>),
     /// A list with columns.
-    List(Csv),
+    List(Box<Csv>),
 }
 
 impl Npy {
@@ -31,7 +31,7 @@ impl Npy {
         let values = FloatRows::open(path)?;
         let is_list = names.extension().is_some_and(|it| it.eq_ignore_ascii_case("csv"));
         let names = if is_list {
-            Names::List(Csv::open_names(names)?)
+            Names::List(Box::new(Csv::open_names(names)?))
         } else {
             let text = fs::read_to_string(names);
             let text = text.with_context(|| format!("cannot read {}", names.display()))?;

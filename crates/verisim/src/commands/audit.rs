@@ -22,7 +22,7 @@ Examples:
 pub(crate) enum AuditCommand {
     /// Print the log, as JSON lines
     Show {
-        /// Folder of the gallery, or postgres://USER@HOST/DATABASE
+        /// Folder of the gallery, or `postgres://USER@HOST/DATABASE`
         gallery: PathBuf,
 
         #[command(flatten)]
@@ -30,7 +30,7 @@ pub(crate) enum AuditCommand {
     },
     /// Check that the log is whole, and agrees with a receipt of `forget`
     Verify {
-        /// Folder of the gallery, or postgres://USER@HOST/DATABASE
+        /// Folder of the gallery, or `postgres://USER@HOST/DATABASE`
         gallery: PathBuf,
 
         /// The receipt

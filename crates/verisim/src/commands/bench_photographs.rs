@@ -73,6 +73,9 @@ struct Prepared {
 }
 
 /// Runs the benchmark.
+/// What is timed of a photograph.
+type Step<'a> = &'a dyn Fn(&Prepared) -> anyhow::Result<()>;
+
 pub(crate) fn bench_photographs(
     args: &PhotographsBench,
     printer: &Printer,
@@ -98,19 +101,28 @@ pub(crate) fn bench_photographs(
         prepared.filter_map(Result::transpose).collect::<anyhow::Result<_>>()?;
     ensure!(!prepared.is_empty(), "no face was found in {}", args.photographs.display());
     let template = pipeline.template();
-    let detect =
-        |detector: &OnnxDetector, it: &Prepared| anyhow::Ok(drop(detector.detect(&it.photograph)?));
-    let steps: [(&str, &dyn Fn(&Prepared) -> anyhow::Result<()>); 7] = [
-        ("decode", &|it| Ok(drop(decode_picture(&it.bytes, &it.path)?))),
+    let detect = |detector: &OnnxDetector, it: &Prepared| -> anyhow::Result<()> {
+        detector.detect(&it.photograph)?;
+        Ok(())
+    };
+    let steps: [(&str, Step<'_>); 7] = [
+        ("decode", &|it| decode_picture(&it.bytes, &it.path).map(drop)),
         ("detect", &|it| detect(detector, it)),
         ("detect_320", &|it| detect(&at_320, it)),
         ("detect_640", &|it| detect(&at_640, it)),
         ("align", &|it| {
             let landmarks = it.face.landmarks.context("the detector finds no landmarks")?;
-            Ok(drop(chip(&it.photograph, &landmarks, &template)?))
+            chip(&it.photograph, &landmarks, &template)?;
+            Ok(())
         }),
-        ("embed", &|it| Ok(drop(pipeline.recognizer().template(&it.chip)?))),
-        ("all", &|it| Ok(drop(pipeline.faces(&decode_picture(&it.bytes, &it.path)?)?))),
+        ("embed", &|it| {
+            pipeline.recognizer().template(&it.chip)?;
+            Ok(())
+        }),
+        ("all", &|it| {
+            pipeline.faces(&decode_picture(&it.bytes, &it.path)?)?;
+            Ok(())
+        }),
     ];
     let mut milliseconds = BTreeMap::new();
     for (name, step) in steps {

@@ -19,7 +19,7 @@ Examples:
   verisim forget --gallery g/ \"Ada Lovelace\"
   verisim forget --gallery g/ \"Ada Lovelace\" --receipt ada.json")]
 pub(crate) struct ForgetArgs {
-    /// Folder of the gallery, or postgres://USER@HOST/DATABASE
+    /// Folder of the gallery, or `postgres://USER@HOST/DATABASE`
     #[arg(long, value_name = "PLACE")]
     gallery: PathBuf,
 

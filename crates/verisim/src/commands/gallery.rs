@@ -113,7 +113,7 @@ pub(crate) enum GalleryCommand {
 /// Which gallery, and what opens it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Folder of the gallery, or postgres://USER@HOST/DATABASE
+    /// Folder of the gallery, or `postgres://USER@HOST/DATABASE`
     gallery: PathBuf,
 
     #[command(flatten)]

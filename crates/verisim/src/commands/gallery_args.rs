@@ -26,7 +26,7 @@ const DETECTOR_CARD_SETTING: &str = "detector card";
 /// Which gallery, and the model that it needs.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GalleryArgs {
-    /// Folder of the gallery, or postgres://USER@HOST/DATABASE
+    /// Folder of the gallery, or `postgres://USER@HOST/DATABASE`
     #[arg(long, value_name = "PLACE")]
     pub(crate) gallery: PathBuf,
 

@@ -10,11 +10,11 @@ use crate::output::Printer;
 /// What to copy, and to where.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CopyArgs {
-    /// The gallery: a folder, or postgres://USER@HOST/DATABASE
+    /// The gallery: a folder, or `postgres://USER@HOST/DATABASE`
     #[arg(long, value_name = "PLACE")]
     from: PathBuf,
 
-    /// Where there is no gallery yet: a folder, or postgres://USER@HOST/DATABASE
+    /// Where there is no gallery yet: a folder, or `postgres://USER@HOST/DATABASE`
     #[arg(long, value_name = "PLACE")]
     to: PathBuf,
 

@@ -111,7 +111,7 @@ fn reason(error: &anyhow::Error) -> &'static str {
             ),
         ) => "image_too_large",
         (_, Some(_)) => "invalid_image",
-        _ if error.chain().any(|it| it.is::<std::io::Error>()) => "unreadable",
+        _ if error.chain().any(<dyn std::error::Error>::is::<std::io::Error>) => "unreadable",
         _ => "failed",
     }
 }

@@ -80,7 +80,7 @@ fn refused_rows_are_named_and_the_others_are_enrolled() {
     let lines = [
         line("Ann", "1", 0.0),
         "nonsense\n".to_owned(),
-        line("Bob", "2", 90.0).replace("[", "[1.0,"),
+        line("Bob", "2", 90.0).replace('[', "[1.0,"),
         line(" Cy", "3", 180.0),
         "{\"name\":\"Dee\",\"embedding\":[0,0]}\n".to_owned(),
         line("Eve", "5", 270.0),

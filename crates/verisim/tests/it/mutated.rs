@@ -18,7 +18,7 @@ const N_FILES: u64 = 1000;
 /// keeps in reserve.
 const MEMORY: usize = 2 << 20;
 /// A picture takes a second at most, but the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A small picture file of the tests of the decoder.
 #[derive(Deserialize)]

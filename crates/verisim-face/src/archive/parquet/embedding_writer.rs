@@ -127,21 +127,23 @@ mod tests {
     use super::*;
     use crate::archive::ArchiveError;
 
-    fn row(number: usize) -> EmbeddingRow {
+    fn row(number: u16) -> EmbeddingRow {
         let some = |is_some: bool, text: &str| is_some.then(|| format!("{text} {number}"));
         EmbeddingRow {
             identity: Some(format!("person {}", number / 2)),
-            external_id: some(number % 3 == 0, "id"),
-            source: some(number % 2 == 0, "picture"),
-            quality: (number % 4 > 0).then_some(number as i32 % 100),
-            values: (0..3).map(|at| (number * 3 + at) as f32 / 7.0).collect(),
+            external_id: some(number.is_multiple_of(3), "id"),
+            source: some(number.is_multiple_of(2), "picture"),
+            quality: (!number.is_multiple_of(4)).then_some(i32::from(number) % 100),
+            values: (0..3).map(|at| f32::from(number * 3 + at) / 7.0).collect(),
         }
     }
 
     fn written(rows: &[EmbeddingRow]) -> Vec<u8> {
         let mut file = Vec::new();
         let mut writer = EmbeddingWriter::new(&mut file).unwrap();
-        rows.iter().for_each(|it| writer.push(it.clone()).unwrap());
+        for row in rows {
+            writer.push(row.clone()).unwrap();
+        }
         writer.finish().unwrap();
         file
     }

@@ -177,9 +177,12 @@ impl Open {
             _ => return Err("its embeddings are no floats".to_owned()),
         };
         let n = vectors.len();
-        let identities = texts(Some(&mut self.identity), n)?;
-        let external_ids = texts(self.external_id.as_mut(), n)?;
-        let sources = texts(self.source.as_mut(), n)?;
+        let identities = texts(&mut self.identity, n)?;
+        let texts_if_there = |column: Option<&mut ColumnReader>| {
+            column.map_or_else(|| Ok(vec![None; n]), |it| texts(it, n))
+        };
+        let external_ids = texts_if_there(self.external_id.as_mut())?;
+        let sources = texts_if_there(self.source.as_mut())?;
         let qualities = match &mut self.quality {
             Some(ColumnReader::Int32ColumnReader(reader)) => cells(reader, n, |it| Some(*it))?,
             _ => vec![None; n],
@@ -193,8 +196,8 @@ impl Open {
     }
 }
 
-fn texts(column: Option<&mut ColumnReader>, n: usize) -> Result<Vec<Option<String>>, String> {
-    let Some(ColumnReader::ByteArrayColumnReader(reader)) = column else {
+fn texts(column: &mut ColumnReader, n: usize) -> Result<Vec<Option<String>>, String> {
+    let ColumnReader::ByteArrayColumnReader(reader) = column else {
         return Ok(vec![None; n]);
     };
     cells(reader, n, |it: &ByteArray| {

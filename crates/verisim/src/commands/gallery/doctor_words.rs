@@ -231,6 +231,7 @@ impl<'a> Words<'a> {
     }
 
     /// The templates that a finding is about, the one in question first.
+    #[expect(clippy::unused_self, reason = "whoever has the findings has this")]
     pub(super) fn templates(&self, finding: &Finding) -> Vec<usize> {
         match finding {
             Finding::Mislabeled { other: pair, .. }

@@ -39,7 +39,7 @@ pub(crate) struct ImportArgs {
     /// .csv, .ndjson, .npy or .parquet
     file: PathBuf,
 
-    /// Whose the rows of a .npy file are: a name a line, or .csv with name, external_id, label, quality
+    /// Whose the rows of a .npy file are: a name a line, or .csv with `name`, `external_id`, `label`, `quality`
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
 

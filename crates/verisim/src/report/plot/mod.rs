@@ -1,7 +1,7 @@
 //! Plots of measurements as SVG, in the colors and the font of the page; they read no files.
 //!
 //! - [`roc()`], [`det()`] and [`score_histogram`]: verification.
-//! - [`error_versus_discard`]: quality.
+//! - [`error_versus_discard`], whether quality means something.
 //! - [`cmc`] and [`open_set`]: identification.
 //! - [`loss`] and [`validation`]: training.
 //! - [`planes`]: embeddings of two components, network beside network.
