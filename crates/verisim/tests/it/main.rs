@@ -27,6 +27,7 @@ mod map;
 mod models;
 mod mutated;
 mod photographs;
+mod postgres;
 mod recipes;
 mod resume;
 mod server;
