@@ -49,7 +49,7 @@ impl Gallery {
         session.commit()?;
         let receipt = Receipt { gallery, person, n_templates, at: event.at, position, head };
         // From here on the identity is forgotten: a failure to wipe is no failure to forget.
-        self.packed.matrix.iter_mut().for_each(|it| it.forget_templates(&templates));
+        self.packed.forget(&templates);
         let is_wiped = self.store.truncate_log(BUSY_TIMEOUT).is_ok();
         Ok(Forgotten { receipt, is_wiped })
     }

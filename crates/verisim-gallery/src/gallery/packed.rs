@@ -74,17 +74,19 @@ impl Packed {
                 self.matrix = matrix;
                 return Err(error);
             }
-            (Ok(_), _) => {
-                self.due = Due::Whole;
-                Matrix::build(truth)?
-            }
+            (Ok(_), _) => return self.rebuild(truth),
         };
         Ok(self.matrix.insert(matrix))
     }
 
-    /// Reads the store anew, because matrix and file contradict it.
+    /// Overwrites templates that are no more, or somebody else's, in memory, before anybody searches.
+    pub(super) fn forget(&mut self, templates: &[i64]) {
+        self.matrix.iter_mut().for_each(|it| it.forget_templates(templates));
+    }
+
+    /// Reads the store anew, because the matrix cannot follow it, or matrix and file contradict it.
     pub(super) fn rebuild(&mut self, truth: &mut Truth<'_>) -> Result<&mut Matrix, GalleryError> {
-        self.due = Due::Whole;
+        (self.is_as_read, self.due) = (false, Due::Whole);
         Ok(self.matrix.insert(Matrix::build(truth)?))
     }
 }

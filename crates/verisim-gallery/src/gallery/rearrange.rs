@@ -1,6 +1,5 @@
 //! Templates that change hands: merge, move, split, each of which can be undone; and removing some.
 
-use super::packed::Packed;
 use super::{Gallery, unix_seconds};
 use crate::audit::Action;
 use crate::change::{self, Change, ChangeKind};
@@ -52,6 +51,7 @@ impl Gallery {
         let (person, other) = uids;
         self.record(&session, Action::Merged { person, other, n_templates, is_undoing: false })?;
         session.commit()?;
+        self.packed.forget(&ids(&rows));
         Ok(n_templates)
     }
 
@@ -70,14 +70,17 @@ impl Gallery {
             people::open(&session, &self.vault, &session.identity(row.identity)?)?;
         self.expect_room(&session, &giver, &taker, to, 1)?;
         self.expect_rest(&session, &giver, &details.name, 1)?;
-        let templates = self.give(&session, (&giver, &taker), &[row])?;
+        let rows = [row];
+        let templates = self.give(&session, (&giver, &taker), &rows)?;
         let (person, other) = (taker.uid, giver.uid);
         let change =
             Change { kind: ChangeKind::Move, taker: person, giver: other, templates, gone: None };
         self.keep_change(&session, &taker, &change)?;
         let action = Action::Moved { person, other, n_templates: 1, is_undoing: false };
         self.record(&session, action)?;
-        session.commit()
+        session.commit()?;
+        self.packed.forget(&ids(&rows));
+        Ok(())
     }
 
     /// Makes a new identity `into` of some templates of the identity `from`; returns how many.
@@ -120,6 +123,7 @@ impl Gallery {
         self.keep_change(&session, &taker, &change)?;
         self.record(&session, Action::Split { person, other, n_templates, is_undoing: false })?;
         session.commit()?;
+        self.packed.forget(&ids(&rows));
         Ok(n_templates)
     }
 
@@ -131,7 +135,7 @@ impl Gallery {
     /// be forgotten, or if the store cannot be written; then nothing was changed.
     pub fn remove_templates(&mut self, templates: &[RandomId]) -> Result<Removed, GalleryError> {
         let session = self.store.change()?;
-        let mut n_templates = 0;
+        let mut removed = Vec::with_capacity(templates.len());
         for &template in templates {
             let row = self.template_row(&session, template)?;
             let identity = session.identity(row.identity)?;
@@ -139,14 +143,14 @@ impl Gallery {
             self.expect_rest(&session, &owner, &details.name, 1)?;
             session.remove_template(row.id)?;
             self.record(&session, Action::Removed { person: owner.uid, n_templates: 1 })?;
-            n_templates += 1;
+            removed.push(row.id);
         }
         // Before the commit, so that nothing can be removed and still be in the file.
         self.matrix_file().remove()?;
         session.commit()?;
-        self.packed = Packed::default();
+        self.packed.forget(&removed);
         let is_wiped = self.store.truncate_log(BUSY_TIMEOUT).is_ok();
-        Ok(Removed { n_templates, is_wiped })
+        Ok(Removed { n_templates: removed.len(), is_wiped })
     }
 
     /// Gives templates to another identity; their ids, and the tags of their sources before.
@@ -284,4 +288,9 @@ impl Gallery {
         }
         Err(GalleryError::NameTaken { path: self.path().to_owned(), name: name.to_owned() })
     }
+}
+
+/// The rows that templates had before they changed hands.
+fn ids(rows: &[TemplateRow]) -> Vec<i64> {
+    rows.iter().map(|it| it.id).collect()
 }

@@ -195,3 +195,18 @@ fn only_what_is_new_or_near_is_read_again() {
     let error = nearest(&mut open(folder.path())).unwrap_err();
     assert!(matches!(error, GalleryError::Damaged { .. }), "{error}");
 }
+
+#[test]
+fn what_changed_hands_leaves_memory_with_who_took_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gallery = open(folder.path());
+    for (name, seed) in [("Ann", 1), ("Bob", 2), ("Eve", 3)] {
+        gallery.enroll(name, &[sample(seed)]).unwrap();
+    }
+    gallery.nearest(&sample(1).template, 1).unwrap();
+    gallery.merge("Ann", "Bob").unwrap();
+    // Before any search has seen the merger.
+    let _ = gallery.forget("Ann").unwrap();
+    let rows = gallery.packed.matrix.as_ref().unwrap().rows();
+    assert_eq!((0..rows.len()).filter(|&row| rows.is_live(row)).count(), 1);
+}

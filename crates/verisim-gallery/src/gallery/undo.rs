@@ -115,6 +115,7 @@ impl Gallery {
         };
         self.record(&session, action)?;
         session.commit()?;
+        self.packed.forget(&back.iter().map(|(row, _)| row.id).collect::<Vec<_>>());
         Ok(Undone { change: summary, n_templates })
     }
 
