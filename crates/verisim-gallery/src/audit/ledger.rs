@@ -56,33 +56,30 @@ pub(crate) fn forgotten_since(
     chain: &Chain,
     mark: &Mark,
 ) -> Result<Option<BTreeSet<RandomId>>, GalleryError> {
-    let end = Mark::end_of(session)?;
     let mut forgotten = BTreeSet::new();
-    if end == *mark {
+    if Mark::end_of(session)? == *mark {
         return Ok(Some(forgotten));
     }
     if session.hash_at(mark.position)? != Some(mark.head) {
         return Ok(None);
     }
-    let (mut at, mut is_whole) = (*mark, true);
-    session.records_after(mark.position, |found, record, hash| {
-        at.position += 1;
-        at.head = chain.link(&at.head, at.position, record);
-        let event = Event::from_json(record);
-        is_whole &= found == at.position && hash == at.head && event.is_some();
-        match event.map(|it| it.action) {
-            Some(Action::Forgotten { person, .. }) => _ = forgotten.insert(person),
-            Some(
+    let mut reading = Reading::since(chain, (mark.position, mark.head), session.log_end()?);
+    let mut is_followed = true;
+    session.records_after(mark.position, |position, record, hash| {
+        match reading.next(position, record, hash).map(|(event, _)| event.action) {
+            Ok(Action::Forgotten { person, .. }) => _ = forgotten.insert(person),
+            Ok(
                 Action::Merged { .. }
                 | Action::Moved { .. }
                 | Action::Split { .. }
                 | Action::Removed { .. },
-            ) => is_whole = false,
-            _ => {}
+            )
+            | Err(_) => is_followed = false,
+            Ok(_) => {}
         }
         Ok(())
     })?;
-    Ok((is_whole && at == end).then_some(forgotten))
+    Ok((is_followed && reading.finish().is_ok()).then_some(forgotten))
 }
 
 /// Fails unless the log is whole, and says of all enrolled identities, and of no others, that they

@@ -7,13 +7,13 @@ use crate::Damage;
 use crate::error::Mismatch;
 use crate::id::RandomId;
 
-/// A log that is being read, from its first record on.
+/// A log that is being read, record after record.
 pub(crate) struct Reading<'a> {
     chain: &'a Chain,
     end: LogEnd,
     position: i64,
     head: Hash,
-    /// Who was enrolled and not forgotten since, as far as it was read.
+    /// Who was enrolled and not forgotten since, in what was read.
     enrolled: BTreeSet<RandomId>,
 }
 
@@ -26,7 +26,12 @@ pub(crate) struct Held<'a> {
 impl<'a> Reading<'a> {
     /// Begins to read a log that ends in `end`, for which something vouches.
     pub(crate) fn new(chain: &'a Chain, end: LogEnd) -> Self {
-        Self { chain, end, position: 0, head: chain.genesis(), enrolled: BTreeSet::new() }
+        Self::since(chain, (0, chain.genesis()), end)
+    }
+
+    /// The same from behind a record on, of which position and hash are given.
+    pub(crate) fn since(chain: &'a Chain, (position, head): (i64, Hash), end: LogEnd) -> Self {
+        Self { chain, end, position, head, enrolled: BTreeSet::new() }
     }
 
     /// Takes the next record as it is stored; returns its event and the log's hash there.

@@ -10,7 +10,7 @@ use crate::audit::{Action, Hash};
 use crate::id::RandomId;
 use crate::policy::Policy;
 use crate::store::{GalleryRow, SealRow};
-use crate::vault::SealKey;
+use crate::vault::{Beside, Place, SealKey};
 
 /// What a gallery is, before any row of a person.
 pub struct Head {
@@ -41,6 +41,14 @@ pub struct PortableTemplate<'a> {
     pub(crate) thumbnail: Option<&'a [u8]>,
     pub(crate) quality: Option<u8>,
     pub(crate) enrolled_at: i64,
+}
+
+impl PortableTemplate<'_> {
+    /// What either engine seals of it is bound to.
+    pub(crate) fn place(&self) -> Place {
+        let (tag, quality, enrolled_at) = (Some(self.source_tag), self.quality, self.enrolled_at);
+        Place::Template(self.person, self.uid, Beside { tag, quality, enrolled_at })
+    }
 }
 
 /// What takes a copy: first the head, then all identities, all templates, all records of the log.

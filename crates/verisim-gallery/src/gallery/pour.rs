@@ -12,7 +12,7 @@ use crate::patience::BUSY_TIMEOUT;
 use crate::people::{self, Person};
 use crate::record::encode_sample;
 use crate::store::{NewIdentity, NewTemplate, Session, Store};
-use crate::vault::{Beside, Place, Secret, Vault};
+use crate::vault::{Secret, Vault};
 use crate::{Damage, GalleryError, file};
 
 impl Outlet for Gallery {
@@ -154,12 +154,7 @@ impl Intake for Filling<'_> {
         let person = state.persons.get(&it.person).ok_or_else(|| headless(session))?;
         let seal = || -> io::Result<_> {
             let bytes = encode_sample(it.embedding, it.label).map_err(io::Error::other)?;
-            let beside = Beside {
-                tag: Some(it.source_tag),
-                quality: it.quality,
-                enrolled_at: it.enrolled_at,
-            };
-            let place = Place::Template(it.person, it.uid, beside);
+            let place = it.place();
             state.vault.seal(it.person_key, place, &bytes)
         };
         let sealed = seal().map_err(|error| session.failed(error))?;

@@ -3,8 +3,8 @@
 use rusqlite::{OptionalExtension, Row};
 
 use super::{NewTemplate, Session, TemplateRow, first, slots};
-use crate::GalleryError;
 use crate::id::RandomId;
+use crate::{ChangeKind, GalleryError};
 
 /// A change that can be undone, as it is stored.
 pub(crate) struct ChangeRow {
@@ -32,8 +32,6 @@ pub(crate) struct NewChange<'a> {
     pub(crate) sealed: &'a [u8],
 }
 
-/// The kind of changes whose giver is no more.
-const MERGE: u8 = 0;
 const CHANGES: &str = "SELECT change.id, uid, kind, taker, giver, keeper, made_at, content
     FROM change LEFT JOIN slot ON slot.id = change.slot";
 
@@ -84,7 +82,8 @@ impl Session<'_> {
     pub(super) fn remove_changes_of(&self, identity: i64) -> Result<(), GalleryError> {
         let theirs = format!(
             "SELECT uid FROM identity WHERE id = ?1
-             UNION SELECT giver FROM change WHERE keeper = ?1 AND kind = {MERGE}"
+             UNION SELECT giver FROM change WHERE keeper = ?1 AND kind = {}",
+            ChangeKind::Merge.code()
         );
         let select = format!(
             "SELECT id FROM change

@@ -7,25 +7,21 @@ use std::pin::Pin;
 
 use deadpool_postgres::Object;
 use futures_util::TryStreamExt;
-use pgvector::Vector;
 use tokio_postgres::{Row, RowStream};
 
 use super::PostgresGallery;
 use super::explain::Failure;
-use super::rows::{quality, select};
+use super::rows::{TEMPLATE, quality, select};
 use super::state::State;
 use crate::audit::Action;
 use crate::engine::{Head, Intake, Noting, Outlet, PortableIdentity, PortableTemplate};
 use crate::id::RandomId;
-use crate::record::decode_witness;
-use crate::vault::{Beside, Place, SealKey};
-use crate::{Damage, GalleryError, blob};
+use crate::vault::SealKey;
+use crate::{Damage, GalleryError};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const IDENTITIES: &str = "SELECT position, person, name_tag, external_tag, details, person_key,
         enrolled_at FROM identity ORDER BY position";
-const TEMPLATES: &str = "SELECT position, person, uid, source_tag, embedding, sealed, thumbnail,
-        quality, enrolled_at FROM template ORDER BY position";
 const RECORDS: &str = "SELECT position, record, hash FROM event ORDER BY position";
 
 impl Outlet for PostgresGallery {
@@ -69,7 +65,8 @@ impl PostgresGallery {
             });
             Ok(())
         })?;
-        self.each(client, TEMPLATES, |row| self.pour_template(row, &keys, intake))?;
+        let templates = format!("SELECT {TEMPLATE}, thumbnail FROM template ORDER BY position");
+        self.each(client, &templates, |row| self.pour_template(row, &keys, intake))?;
         self.each(client, RECORDS, |row| {
             let read = || -> Result<_, Failure> {
                 let (position, record): (i64, &str) = (row.try_get(0)?, row.try_get(1)?);
@@ -118,35 +115,24 @@ impl PostgresGallery {
     ) -> Result<(), GalleryError> {
         let read = || -> Result<_, Failure> {
             let (position, person): (i64, RandomId) = (row.try_get(0)?, row.try_get(1)?);
-            let uid = row.try_get(2)?;
             let damaged = || self.damaged(Damage::Template { template: position });
-            let key = keys.get(&person).ok_or_else(damaged)?;
-            let vector: Vector = row.try_get(4)?;
-            let embedding = blob::embedding(vector.into(), position);
-            let embedding = embedding.map_err(|damage| self.damaged(damage))?;
-            let tag = row.try_get::<_, &[u8]>(3)?.try_into().map_err(|_| damaged())?;
-            let (quality, enrolled_at) = (quality(row.try_get(7)?), row.try_get(8)?);
-            let beside = Beside { tag: Some(tag), quality, enrolled_at };
-            let place = Place::Template(person, uid, beside);
-            let witness = self.vault.open(key, place, row.try_get(5)?);
-            let label = witness.ok().and_then(|bytes| decode_witness(&bytes, &embedding).ok());
-            let label = label.ok_or_else(damaged)?;
-            Ok((key, embedding, label))
+            let person_key = keys.get(&person).ok_or_else(damaged)?;
+            Ok((person, person_key, self.open_template(row, 0, person_key)?))
         };
         let told = |failure: Failure| failure.told(self.link.place());
-        let (person_key, embedding, label) = read().map_err(told)?;
+        let (person, person_key, opened) = read().map_err(told)?;
         let rest = || -> Result<_, Failure> {
             let damaged = || self.damaged(Damage::Contradictions { table: "template", n_rows: 1 });
             Ok(PortableTemplate {
                 uid: row.try_get(2)?,
-                person: row.try_get(1)?,
+                person,
                 person_key,
-                source_tag: row.try_get::<_, &[u8]>(3)?.try_into().map_err(|_| damaged())?,
-                embedding: &embedding,
-                label: label.as_deref(),
-                thumbnail: row.try_get(6)?,
-                quality: quality(row.try_get(7)?),
-                enrolled_at: row.try_get(8)?,
+                source_tag: row.try_get::<_, &[u8]>(6)?.try_into().map_err(|_| damaged())?,
+                embedding: &opened.embedding,
+                label: opened.label.as_deref(),
+                thumbnail: row.try_get(8)?,
+                quality: quality(row.try_get(5)?),
+                enrolled_at: row.try_get(7)?,
             })
         };
         intake.template(&rest().map_err(told)?)

@@ -62,15 +62,15 @@ pub(super) const NEW_TEMPLATE: &str =
 
 impl PostgresGallery {
     pub(super) fn name_tag(&self, name: &str) -> [u8; 32] {
-        self.vault.tag("name", name.as_bytes())
+        people::name_tag(&self.vault, name)
     }
 
     pub(super) fn external_tag(&self, external_id: &str) -> [u8; 32] {
-        self.vault.tag("external id", external_id.as_bytes())
+        people::external_tag(&self.vault, external_id)
     }
 
     pub(super) fn source_tag(&self, source: SourceDigest) -> [u8; 32] {
-        self.vault.tag("source", source.as_bytes())
+        people::source_tag(&self.vault, source)
     }
 
     /// The identity of a row whose columns from `first` on are those of [`IDENTITY`].

@@ -23,7 +23,7 @@ use crate::audit::{Hash, LogEnd};
 use crate::engine::{Head, Intake, Outlet, PortableIdentity, PortableTemplate};
 use crate::gallery::unlock;
 use crate::record::encode_witness;
-use crate::vault::{Beside, Place, Secret, Vault};
+use crate::vault::{Secret, Vault};
 use crate::{Damage, GalleryError};
 
 const IDENTITIES: &str = "COPY identity
@@ -182,12 +182,7 @@ impl Intake for Filling<'_> {
         let vault = self.vault.as_ref().ok_or_else(|| self.headless())?;
         let seal = || -> io::Result<_> {
             let bytes = encode_witness(it.embedding, it.label).map_err(io::Error::other)?;
-            let beside = Beside {
-                tag: Some(it.source_tag),
-                quality: it.quality,
-                enrolled_at: it.enrolled_at,
-            };
-            vault.seal(it.person_key, Place::Template(it.person, it.uid, beside), &bytes)
+            vault.seal(it.person_key, it.place(), &bytes)
         };
         let row = NewRow {
             person: it.person,
