@@ -22,9 +22,6 @@ use crate::dataset::read_picture;
 use crate::output::Printer;
 use crate::whole_file;
 
-/// Photographs of which is known at once what became of them.
-const PHOTOGRAPHS_AT_ONCE: usize = 128;
-
 /// Cut aligned faces out of photographs
 ///
 /// Each chosen face becomes a chip: turned upright, moved and scaled to ArcFace's template. Chips are PNG files in the
@@ -99,7 +96,7 @@ pub(crate) fn align(args: &AlignArgs, printer: &Printer) -> anyhow::Result<Outco
     let (mut n_chips, mut n_there, mut refusals) = (0, 0, Refusals::default());
     let align =
         |index: usize| write_chips(&sight, &template, args.frontal, &paths[index], &targets[index]);
-    let n = (paths.len(), PHOTOGRAPHS_AT_ONCE);
+    let n = (paths.len(), load::PICTURES_AT_ONCE);
     each(n, ("aligning", printer), align, |index, aligned| {
         match aligned {
             Ok(Aligned::Written(n)) => n_chips += n,

@@ -1,8 +1,9 @@
 //! `verisim gallery import`: many people from a file, in durable batches, the others in spite of some.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;
@@ -241,30 +242,30 @@ impl Import<'_> {
         refusals: &mut Refusals,
     ) -> anyhow::Result<()> {
         self.ready_for_pictures()?;
-        let (Some(gallery), Some(pipeline)) = (&self.gallery, &self.pipeline) else {
+        let Self { args, printer, gallery: Some(gallery), pipeline: Some(pipeline) } = self else {
             return Ok(());
         };
-        let (mut wanted, mut places) = (Vec::new(), Vec::new());
-        for row in rows {
-            let Face::Picture(path) = &row.face else { continue };
-            // One that cannot be read is refused below, with its reason.
-            let digest =
-                fs::read(path).map(|bytes| SourceDigest::new(Sha256::digest(&bytes).into()));
-            if let Ok(source) = digest
-                && gallery.has_picture(&row.name, source)?
-            {
-                dto.already_there += 1;
-                continue;
-            }
-            places.push(path.clone());
-            wanted.push(row);
-        }
+        let picture = |row: &Row| match &row.face {
+            Face::Picture(path) => Some(path.clone()),
+            Face::Embedding(_) => None,
+        };
+        let places: Vec<PathBuf> = rows.iter().filter_map(picture).collect();
+        let names: Vec<String> = rows.iter().map(|it| it.name.clone()).collect();
+        let gallery = Mutex::new(gallery);
+        let is_known = |index: usize, digest: &[u8; 32]| {
+            let gallery = gallery.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(gallery.has_picture(&names[index], SourceDigest::new(*digest))?)
+        };
         let sources = Sources { places: &places, bytes: &|index| read_file(&places[index]) };
-        let (quiet, mut wanted) = (Printer::new(true), wanted.into_iter());
-        embed_new(pipeline, sources, &|_, _| Ok(false), &quiet, |embedded| {
-            let Some(row) = wanted.next() else { return Ok(()) };
+        let (quiet, mut rows) = (Printer::new(true), rows.into_iter());
+        embed_new(pipeline, sources, &is_known, &quiet, |embedded| {
+            let Some(row) = rows.next() else { return Ok(()) };
+            if embedded.is_known {
+                dto.already_there += 1;
+                return Ok(());
+            }
             let Row { place, name, external_id, metadata, label, quality, .. } = row;
-            match self.sample_of(embedded) {
+            match sample_of(embedded, args.min_quality, printer) {
                 Ok(sample) => {
                     let label = label.filter(|it| it.len() <= MAX_LABEL_BYTES).or(sample.label);
                     let quality = quality.or(sample.quality);
@@ -278,14 +279,6 @@ impl Import<'_> {
             }
             Ok(())
         })
-    }
-
-    /// The sample of a picture, unless its face is too poor to be enrolled.
-    fn sample_of(&self, embedded: Embedded) -> anyhow::Result<Sample> {
-        let (path, digest) = (embedded.path.clone(), embedded.digest);
-        let face = embedded.face()?;
-        checked(&face, &path, self.args.min_quality, self.printer)?;
-        Ok(sample(face, &path, digest))
     }
 
     /// The gallery; a new one is for embeddings of `dim` components.
@@ -325,6 +318,14 @@ impl Import<'_> {
         }
         Ok(())
     }
+}
+
+/// The sample of a picture, unless its face is too poor to be enrolled.
+fn sample_of(embedded: Embedded, min_quality: u8, printer: &Printer) -> anyhow::Result<Sample> {
+    let (path, digest) = (embedded.path.clone(), embedded.digest);
+    let face = embedded.face()?;
+    checked(&face, &path, min_quality, printer)?;
+    Ok(sample(face, &path, digest))
 }
 
 /// Who acts, in the log.
