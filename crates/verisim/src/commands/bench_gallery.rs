@@ -5,6 +5,7 @@ pub(super) mod enrolling;
 mod growth;
 pub(super) mod load;
 mod measured;
+mod people;
 mod rows_file;
 mod stored;
 mod worker;

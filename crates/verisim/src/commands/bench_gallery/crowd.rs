@@ -44,17 +44,21 @@ impl Crowd {
 
     /// Probes of enrolled identities and of others, in turn.
     pub(super) fn probes(&self, n: usize) -> Result<Vec<Embedding>, InvalidEmbedding> {
-        // Far apart, so that they lie all over the gallery: a prime.
-        let mated = |probe: usize| probe.wrapping_mul(7919) % self.n_identities();
         let strangers = self.n_identities();
         let identity =
-            |probe: usize| if is_mated(probe) { mated(probe) } else { strangers + probe };
+            |probe: usize| if is_mated(probe) { self.mate(probe) } else { strangers + probe };
         (0..n).map(|probe| self.sample(identity(probe), (Kind::Probe, probe))).collect()
     }
 
     /// Whether a template belongs to the identity of a mated probe.
     pub(super) fn is_mate(&self, probe: usize, row: usize) -> bool {
-        is_mated(probe) && row / N_OF_IDENTITY == probe.wrapping_mul(7919) % self.n_identities()
+        is_mated(probe) && row / N_OF_IDENTITY == self.mate(probe)
+    }
+
+    /// The identity that a mated probe is of.
+    pub(super) fn mate(&self, probe: usize) -> usize {
+        // Far apart, so that they lie all over the gallery: a prime.
+        probe.wrapping_mul(7919) % self.n_identities()
     }
 
     fn sample(&self, identity: usize, own: (Kind, usize)) -> Result<Embedding, InvalidEmbedding> {

@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use verisim_gallery::{Enrollment, Gallery, Sample, Secret};
+use verisim_gallery::{Enrollment, Gallery, Sample};
 
 use super::Outcome;
-use super::crowd::Crowd;
-use super::load::model;
-use super::worker::samples;
+use super::crowd::{Crowd, N_OF_IDENTITY};
+use super::people::{model, name, random_secret, samples};
 use crate::output::Printer;
 use crate::report::number::count;
 
@@ -84,16 +83,14 @@ pub(crate) fn bench_enroll(args: &EnrollBench, printer: &Printer) -> anyhow::Res
 
 fn measure(args: &EnrollBench, crowd: &Crowd, batch: usize) -> anyhow::Result<EnrollDto> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let key = if args.sealed { Some(Secret::draw()?) } else { None };
-    let secret = key.map(|key| Secret::from_text(&key)).transpose()?;
+    let secret = random_secret(args.sealed)?;
     let mut gallery = Gallery::create_or_open(folder.path(), model(), args.dim, secret.as_ref())?;
     let (mut people, mut time) = (0, Duration::ZERO);
     while people < args.n && (time < AT_MOST || people == 0) {
         let mut new: Vec<(String, Vec<Sample>)> = Vec::new();
         for identity in people..args.n.min(people + batch) {
-            let mut samples = samples(crowd, identity)?;
-            samples.truncate(1);
-            new.push((format!("person {identity}"), samples));
+            let one = crowd.templates(identity * N_OF_IDENTITY, 1)?;
+            new.push((name(identity), samples(identity, one)));
         }
         let enrollments: Vec<Enrollment<'_>> =
             new.iter().map(|(name, samples)| Enrollment::new(name, samples)).collect();

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use verisim_core::ModelDigest;
-use verisim_gallery::{Gallery, Secret};
+use verisim_gallery::Gallery;
 
 use super::Outcome;
 use super::crowd::Crowd;
+use super::people::{model, random_secret};
 use super::worker::{Kind, Worked, Worker};
 use crate::memory::resident_mib;
 use crate::output::Printer;
@@ -106,11 +106,6 @@ struct CallsDto {
     max_ms: f64,
 }
 
-/// The model that embeddings of nobody are of.
-pub(super) fn model() -> ModelDigest {
-    ModelDigest::new([0x10; 32])
-}
-
 /// Runs the benchmark.
 pub(crate) fn bench_load(args: &LoadBench, printer: &Printer) -> anyhow::Result<Outcome> {
     ensure!(args.minutes > 0.0, "--minutes is {}, but must be above 0", args.minutes);
@@ -118,8 +113,7 @@ pub(crate) fn bench_load(args: &LoadBench, printer: &Printer) -> anyhow::Result<
     let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
     let folder = args.gallery.clone().unwrap_or_else(|| temporary.path().join("gallery"));
     ensure!(!folder.exists(), "{} exists already", folder.display());
-    let key = if args.sealed { Some(Secret::draw()?) } else { None };
-    let secret = key.map(|key| Secret::from_text(&key)).transpose()?;
+    let secret = random_secret(args.sealed)?;
     let open = || Gallery::create_or_open(&folder, model(), args.dim, secret.as_ref());
 
     let n_threads = rayon::current_num_threads();

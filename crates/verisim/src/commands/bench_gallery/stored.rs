@@ -6,12 +6,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
-use verisim_core::{Embedding, ModelDigest, Template};
-use verisim_gallery::{
-    DecisionRule, Enrollment, Gallery, Policy, Sample, Secret, SourceDigest, Winner,
-};
+use verisim_core::{Embedding, Template};
+use verisim_gallery::{DecisionRule, Enrollment, Gallery, Policy, Sample, Secret, Winner};
 
 use super::crowd::{Crowd, N_OF_IDENTITY, is_mated};
+use super::people::{model, name, samples, template};
 use super::{GalleryBench, Outcome};
 use crate::memory::{peak_mib, resident_mib};
 use crate::output::Printer;
@@ -194,7 +193,7 @@ pub(super) fn measure_opened(
         let start = Instant::now();
         let found = gallery.nearest(probe, LIMIT)?;
         ms.push(ms_since(start));
-        let own = name((idx.wrapping_mul(7919)) % crowd.n_identities());
+        let own = name(crowd.mate(idx));
         n_own += usize::from(is_mated(idx) && found.first().is_some_and(|it| it.identity == own));
     }
     let worked = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
@@ -296,26 +295,8 @@ fn open(folder: &Path, args: &GalleryBench) -> anyhow::Result<Gallery> {
     Ok(Gallery::create_or_open(folder, model(), args.dim, secret.as_ref())?)
 }
 
-fn model() -> ModelDigest {
-    ModelDigest::new([1; 32])
-}
-
-fn name(identity: usize) -> String {
-    format!("identity {identity}")
-}
-
-fn template(embedding: Embedding) -> Template {
-    Template { embedding, model: model() }
-}
-
 fn person(identity: usize, templates: &[Embedding]) -> (String, Vec<Sample>) {
-    let sample = |(idx, it): (usize, &Embedding)| {
-        let mut source = [0; 32];
-        source[..8].copy_from_slice(&(identity as u64).to_le_bytes());
-        source[8..16].copy_from_slice(&(idx as u64).to_le_bytes());
-        Sample::new(template(it.clone()), SourceDigest::new(source))
-    };
-    (name(identity), templates.iter().enumerate().map(sample).collect())
+    (name(identity), samples(identity, templates.to_vec()))
 }
 
 fn ms_since(start: Instant) -> f64 {

@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use anyhow::Context;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-use sha2::{Digest, Sha256};
-use verisim_core::Template;
-use verisim_gallery::{
-    DecisionRule, Enrollment, Gallery, GalleryError, Sample, SourceDigest, Winner,
-};
+use verisim_gallery::{DecisionRule, Enrollment, Gallery, GalleryError, Sample, Winner};
 
 use super::crowd::{Crowd, N_OF_IDENTITY};
-use super::load::model;
+use super::people::{name, samples, template};
 
 /// What is enrolled scores 1, and strangers far below this in any but the smallest dimensions: another
 /// answer is the gallery's fault.
@@ -101,7 +98,7 @@ impl Worker {
             let new: Vec<usize> = (0..n).map(|idx| self.next + idx * self.step).collect();
             let mut enrollments = Vec::new();
             for &identity in &new {
-                enrollments.push((name(identity), samples(&self.crowd, identity)?));
+                enrollments.push((name(identity), enrolled(&self.crowd, identity)?));
             }
             let enrollments: Vec<Enrollment<'_>> =
                 enrollments.iter().map(|(name, samples)| Enrollment::new(name, samples)).collect();
@@ -142,7 +139,8 @@ impl Worker {
             STRANGERS + (self.rng.next_u64() % (1 << 30)) as usize
         };
         let sample = (self.rng.next_u64() % N_ENROLLED as u64) as usize;
-        let probe = template(&self.crowd, identity, sample)?;
+        let mut drawn = self.crowd.templates(identity * N_OF_IDENTITY + sample, 1)?;
+        let probe = template(drawn.pop().context("the crowd has an end")?);
         let rule = DecisionRule { threshold: THRESHOLD, winner: Winner::Best, limit: 1 };
         let start = Instant::now();
         let answer = self.gallery.decide_many(&[probe], &rule);
@@ -156,7 +154,7 @@ impl Worker {
 
     fn enroll(&mut self) -> anyhow::Result<()> {
         let identity = self.next;
-        let samples = samples(&self.crowd, identity)?;
+        let samples = enrolled(&self.crowd, identity)?;
         let start = Instant::now();
         let outcome = self.gallery.enroll(&name(identity), &samples);
         if self.timed(Kind::Enroll, start, outcome).is_some() {
@@ -204,22 +202,7 @@ impl Worker {
     }
 }
 
-fn name(identity: usize) -> String {
-    format!("person {identity}")
-}
-
-fn template(crowd: &Crowd, identity: usize, sample: usize) -> anyhow::Result<Template> {
-    let mut drawn = crowd.templates(identity * N_OF_IDENTITY + sample, 1)?;
-    let embedding = drawn.pop().ok_or_else(|| anyhow::anyhow!("the crowd has an end"))?;
-    Ok(Template { embedding, model: model() })
-}
-
-/// What is enrolled of a person; digests stand for pictures that never were.
-pub(super) fn samples(crowd: &Crowd, identity: usize) -> anyhow::Result<Vec<Sample>> {
-    let sample = |idx: usize| {
-        let place = (identity * N_OF_IDENTITY + idx).to_le_bytes();
-        let source = SourceDigest::new(Sha256::digest(place).into());
-        Ok(Sample::new(template(crowd, identity, idx)?, source))
-    };
-    (0..N_ENROLLED).map(sample).collect()
+/// What is enrolled of a person.
+fn enrolled(crowd: &Crowd, identity: usize) -> anyhow::Result<Vec<Sample>> {
+    Ok(samples(identity, crowd.templates(identity * N_OF_IDENTITY, N_ENROLLED)?))
 }
