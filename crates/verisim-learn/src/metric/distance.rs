@@ -109,7 +109,7 @@ impl Distance {
     /// Compares every embedding with every reference, or with every embedding if there are none.
     ///
     /// Two equal rows are at a distance of exactly 0, and near ones are right to 1e-6 of their
-    /// distance: where the product form would cancel, differences are summed.
+    /// distance: where the product form would cancel, differences are summed. No value is -0.
     ///
     /// # Panics
     ///
@@ -130,8 +130,12 @@ impl Distance {
                 squared_distances(a, others, |squared| raise(squared, power / 2.0))
             }
             Self::Lp { p, power, .. } => lp_distances(a, b, p, power),
-            Self::Cosine | Self::Dot if others.is_none() => gram(a, |_, _, _| {}),
-            Self::Cosine | Self::Dot => a.times_transposed(b),
+            Self::Cosine | Self::Dot if others.is_none() => gram(a, |_, _, row| unsign_zeros(row)),
+            Self::Cosine | Self::Dot => {
+                let mut values = a.times_transposed(b);
+                values.par_rows_mut().for_each(unsign_zeros);
+                values
+            }
             Self::Snr { .. } => {
                 let mut values = squared_distances(a, others, |_| {});
                 values.par_rows_mut().zip(signals(a)).for_each(|(row, signal)| {
@@ -242,6 +246,18 @@ pub(super) fn slope_along(value: f64, power: f64) -> f64 {
     } else {
         value.powf(1.0 - 2.0 / power)
     }
+}
+
+/// Turns -0 into 0: products have both, and what ranks by bits would take one for nearer than the other.
+fn unsign_zeros(values: &mut [f64]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for value in values {
+                *value += 0.0;
+            }
+        },
+    );
 }
 
 fn squared_norms(rows: &Matrix) -> Vec<f64> {

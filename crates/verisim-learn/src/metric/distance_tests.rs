@@ -208,3 +208,27 @@ fn zeros_equal_rows_and_extreme_lengths_stay_finite() {
         assert_eq!(to_rows.row(0), [0.0, 0.0], "{distance:?}");
     }
 }
+
+#[test]
+fn no_value_is_less_than_zero_by_its_sign_alone() {
+    // Few values a component: many products are 0, of either sign.
+    let rows = |n: usize, dim, seed| {
+        let mut rows = clustered(&vec![0; n], dim, 0.7, seed);
+        rows.data_mut().iter_mut().for_each(|it| *it = (1.4 * *it).round());
+        rows
+    };
+    let mut n_zeros = 0;
+    for distance in [Distance::Dot, Distance::Cosine, Distance::SQUARED, Distance::EUCLIDEAN] {
+        for (seed, n, n_references) in [(1, 1, 15), (2, 40, 29), (3, 30, 0), (4, 300, 0)] {
+            for dim in [1, 2, 3, 8] {
+                let embeddings = rows(n, dim, seed);
+                let references = (n_references > 0).then(|| rows(n_references, dim, seed + 9));
+                let values = distance.compare(&embeddings, references.as_ref()).values;
+                n_zeros += values.data().iter().filter(|it| **it == 0.0).count();
+                let is_signed = |it: &&f64| **it == 0.0 && it.is_sign_negative();
+                assert_eq!(values.data().iter().find(is_signed), None, "{distance:?}, {n}, {dim}");
+            }
+        }
+    }
+    assert!(n_zeros > 1000);
+}
