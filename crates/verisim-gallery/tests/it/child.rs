@@ -3,17 +3,18 @@
 //! A child is this very test binary, asked for one test alone, which does nothing unless the
 //! variable below is set.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fmt::{self, Display, Formatter, Write as _};
 use std::io::{self, Write};
+use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 
-use verisim_gallery::{Gallery, GalleryError, MatrixState, Policy, Secret};
+use verisim_gallery::{Gallery, GalleryError, RandomId, Sample, Secret};
 
-use crate::synthetic::{DIM, Random, model, sample, samples};
+use crate::synthetic::{DIM, Random, model, sample};
 
 const FOLDER: &str = "VERISIM_GALLERY_TEST_FOLDER";
 const ROUND: &str = "VERISIM_GALLERY_TEST_ROUND";
@@ -46,56 +47,188 @@ pub(crate) fn command_under(program: &[&str], folder: &Path, round: u64) -> Comm
     command
 }
 
+/// A template as the children tell it: whose sample it is, and which.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Part {
+    pub(crate) of: String,
+    pub(crate) idx: usize,
+}
+
+impl Part {
+    pub(crate) fn sample(&self) -> Sample {
+        Sample { label: Some(self.to_string()), ..sample(&self.of, self.idx) }
+    }
+}
+
+impl Display for Part {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.of, self.idx)
+    }
+}
+
+impl FromStr for Part {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (of, idx) = text.split_once(':').unwrap();
+        Ok(Self { of: of.to_owned(), idx: idx.parse()? })
+    }
+}
+
+/// An identity and its templates; one without any is not enrolled.
+type Identity = (String, Vec<Part>);
+
+/// A gallery, and whom this child enrolled in it.
+struct Crowd<'a> {
+    folder: &'a Path,
+    gallery: Gallery,
+    random: Random,
+    enrolled: Vec<Identity>,
+}
+
 fn change_until_failure(folder: &Path, round: u64) -> Result<(), GalleryError> {
-    let mut gallery = Gallery::create_or_open(folder, model(), DIM, secret_of(folder).as_ref())?;
-    let mut random = Random(round);
-    let mut enrolled: Vec<String> = Vec::new();
+    let gallery = Gallery::create_or_open(folder, model(), DIM, secret_of(folder).as_ref())?;
+    let mut crowd = Crowd { folder, gallery, random: Random(round), enrolled: Vec::new() };
     for idx in 0.. {
-        match random.below(12) {
-            0 => {
-                say("= compact");
-                // Another that uses the gallery keeps it from being compacted.
-                match gallery.compact() {
-                    Err(GalleryError::Busy { .. }) => {}
-                    outcome => outcome?,
-                }
-                say("done");
-            }
-            1 => {
-                let copy = copies(folder).join(format!("r{round}n{idx}.sqlite"));
-                say(&format!("= {}", copy.display()));
-                gallery.backup(&copy)?;
-                say("done");
-            }
-            // Reads the packed templates, or makes their file.
-            2..=4 => {
-                say("= search");
-                let name = enrolled.last().map_or("nobody", String::as_str);
-                let found = gallery.identify(&sample(name, 0).template, 0.9999, 2)?;
-                let names: Vec<&str> = found.iter().map(|it| it.identity.as_str()).collect();
-                assert_eq!(names, enrolled.last().map(String::as_str).as_slice());
-                say("done");
-            }
-            _ => {}
+        let new = format!("r{round}n{idx}");
+        crowd.look_after(&new)?;
+        let n = crowd.enrolled.len();
+        match crowd.random.below(9) {
+            0..3 if n > 2 => crowd.forget()?,
+            3..6 if n > 1 => crowd.rearrange(new)?,
+            _ => crowd.enroll(new)?,
         }
-        if enrolled.len() > 2 && random.below(3) == 0 {
-            let identity = enrolled.swap_remove(random.below(enrolled.len()));
-            say(&format!("- {identity}"));
-            // Where files may not grow, it is wiped only when the gallery is opened again.
-            let _ = gallery.forget(&identity)?;
-        } else {
-            let (identity, n) = (format!("r{round}n{idx}"), 1 + random.below(4));
-            say(&format!("+ {identity} {n}"));
-            gallery.enroll(&identity, &samples(&identity, n))?;
-            enrolled.push(identity);
-        }
-        say("done");
     }
     Ok(())
 }
 
+impl Crowd<'_> {
+    /// Compacts the gallery, copies it, or searches it: nobody changes.
+    fn look_after(&mut self, new: &str) -> Result<(), GalleryError> {
+        match self.random.below(12) {
+            0 => {
+                say("= compact");
+                // Another that uses the gallery keeps it from being compacted.
+                match self.gallery.compact() {
+                    Err(GalleryError::Busy { .. }) => {}
+                    outcome => outcome?,
+                }
+            }
+            1 => {
+                let copy = copies(self.folder).join(format!("{new}.sqlite"));
+                say(&format!("= {}", copy.display()));
+                self.gallery.backup(&copy)?;
+            }
+            // Reads the packed templates, or makes their file.
+            2..=4 => {
+                say("= search");
+                let last = self.enrolled.last();
+                let probe = last.map_or_else(|| sample("nobody", 0), |(_, its)| its[0].sample());
+                let found = self.gallery.identify(&probe.template, 0.9999, 2)?;
+                let found: Vec<&String> = found.iter().map(|it| &it.identity).collect();
+                assert_eq!(found, last.iter().map(|it| &it.0).collect::<Vec<_>>());
+            }
+            _ => return Ok(()),
+        }
+        say("done");
+        Ok(())
+    }
+
+    fn enroll(&mut self, new: String) -> Result<(), GalleryError> {
+        let n = 1 + self.random.below(4);
+        let its: Vec<Part> = (0..n).map(|idx| Part { of: new.clone(), idx }).collect();
+        let samples: Vec<Sample> = its.iter().map(Part::sample).collect();
+        announce('+', &[(new.clone(), its.clone())]);
+        self.gallery.enroll(&new, &samples)?;
+        say("done");
+        self.enrolled.push((new, its));
+        Ok(())
+    }
+
+    fn forget(&mut self) -> Result<(), GalleryError> {
+        let (name, _) = self.take();
+        announce('-', &[(name.clone(), Vec::new())]);
+        // Where files may not grow, it is wiped only when the gallery is opened again.
+        let _ = self.gallery.forget(&name)?;
+        say("done");
+        Ok(())
+    }
+
+    /// Merges two, moves a template or splits somebody, and undoes some of that.
+    fn rearrange(&mut self, new: String) -> Result<(), GalleryError> {
+        let (one, other) = (self.take(), self.take());
+        let before = [one.clone(), other.clone()];
+        let (mut one, mut other) = (one, other);
+        let has_several = one.1.len() > 1;
+        let after = match self.random.below(3) {
+            0 if has_several => {
+                let template = self.ids(&one)?[0];
+                other.1.push(one.1.remove(0));
+                let after = vec![one, other];
+                announce('~', &after);
+                self.gallery.move_template(template, &after[1].0)?;
+                after
+            }
+            1 if has_several => {
+                let some = 1 + self.random.below(one.1.len() - 1);
+                let templates = self.ids(&one)?.split_off(some);
+                let rest = one.1.split_off(some);
+                let after = vec![one, (new, rest), other];
+                announce('~', &after[..2]);
+                self.gallery.split(&after[0].0, &templates, &after[1].0)?;
+                after
+            }
+            _ => {
+                one.1.append(&mut other.1);
+                let after = vec![one, other];
+                announce('~', &after);
+                self.gallery.merge(&after[0].0, &after[1].0)?;
+                after
+            }
+        };
+        say("done");
+        if self.random.below(3) > 0 {
+            self.enrolled.extend(after.into_iter().filter(|(_, its)| !its.is_empty()));
+            return Ok(());
+        }
+        let is_new = |(name, _): &&Identity| before.iter().all(|it| it.0 != *name);
+        let gone = after.iter().find(is_new).map(|(name, _)| (name.clone(), Vec::new()));
+        announce('~', &before.iter().cloned().chain(gone).collect::<Vec<_>>());
+        let _ = self.gallery.undo()?;
+        say("done");
+        self.enrolled.extend(before);
+        Ok(())
+    }
+
+    /// Somebody who is enrolled, for a change that puts back who is left.
+    fn take(&mut self) -> Identity {
+        let at = self.random.below(self.enrolled.len());
+        self.enrolled.swap_remove(at)
+    }
+
+    /// Ids of somebody's templates, in the order in which they are told.
+    fn ids(&self, (name, its): &Identity) -> Result<Vec<RandomId>, GalleryError> {
+        let templates = self.gallery.templates(name)?;
+        let id = |part: &Part| {
+            let label = Some(part.to_string());
+            templates.iter().find(|it| it.label == label).unwrap().id
+        };
+        Ok(its.iter().map(id).collect())
+    }
+}
+
+/// Says what some identities are about to become.
+fn announce(sign: char, identities: &[Identity]) {
+    let mut line = sign.to_string();
+    for (name, its) in identities {
+        let its: Vec<String> = its.iter().map(Part::to_string).collect();
+        write!(line, " {name}={}", its.join(",")).unwrap();
+    }
+    say(&line);
+}
+
 /// What the gallery in `folder` is sealed with, if it is: its name says so.
-fn secret_of(folder: &Path) -> Option<Secret> {
+pub(crate) fn secret_of(folder: &Path) -> Option<Secret> {
     folder.ends_with("sealed").then(|| Secret::from_key([7; 32]))
 }
 
@@ -115,117 +248,4 @@ fn say(line: &str) {
 pub(crate) fn kind(error: &GalleryError) -> String {
     let debug = format!("{error:?}");
     debug.split([' ', '(']).next().unwrap_or_default().to_owned()
-}
-
-/// What the children of a gallery have said that they did.
-#[derive(Default)]
-pub(crate) struct Ledger {
-    pub(crate) enrolled: BTreeMap<String, usize>,
-    pub(crate) forgotten: BTreeMap<String, usize>,
-    /// What was begun and not said to be done: the change, the name and the number of samples.
-    pub(crate) in_flight: Option<(char, String, usize)>,
-    pub(crate) n_done: usize,
-    /// The kind of error that the last child ended with.
-    pub(crate) failure: Option<String>,
-}
-
-impl Ledger {
-    /// Enters what one child has written.
-    pub(crate) fn enter(&mut self, output: &str) {
-        for line in output.lines() {
-            match *line.split(' ').collect::<Vec<_>>() {
-                ["+", identity, n] => {
-                    self.in_flight = Some(('+', identity.to_owned(), n.parse().unwrap()));
-                }
-                ["-", identity] => {
-                    self.in_flight = Some(('-', identity.to_owned(), self.enrolled[identity]));
-                }
-                ["=", "compact" | "search"] => self.in_flight = Some(('=', String::new(), 0)),
-                ["=", copy] => self.in_flight = Some(('=', copy.to_owned(), 0)),
-                ["done"] => {
-                    let change = self.in_flight.take().unwrap();
-                    self.settle(change, true);
-                    self.n_done += 1;
-                }
-                // A disk that failed at the very end may have done it; other errors mean that nothing
-                // was changed.
-                ["!", kind] => {
-                    self.failure = Some(kind.to_owned());
-                    self.in_flight = self.in_flight.take().filter(|_| kind == "Io");
-                }
-                _ => {} // of the test harness
-            }
-        }
-    }
-
-    fn settle(&mut self, (change, identity, n): (char, String, usize), happened: bool) {
-        match (change, happened) {
-            ('+', true) => drop(self.enrolled.insert(identity, n)),
-            ('-', true) => {
-                self.enrolled.remove(&identity);
-                self.forgotten.insert(identity, n);
-            }
-            ('=', true) if !identity.is_empty() => {
-                assert!(Path::new(&identity).is_file(), "no copy at {identity}");
-            }
-            _ => {}
-        }
-    }
-
-    /// Fails unless every copy of the gallery is whole.
-    pub(crate) fn verify_copies(folder: &Path) -> usize {
-        let mut n_whole = 0;
-        for entry in fs::read_dir(copies(folder)).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|it| it == "sqlite") {
-                let to = tempfile::tempdir().unwrap();
-                let secret = secret_of(folder);
-                let restored = Gallery::restore(&path, to.path(), secret.as_ref()).unwrap();
-                restored.check().unwrap();
-                n_whole += 1;
-            }
-            fs::remove_file(path).unwrap();
-        }
-        n_whole
-    }
-
-    /// Fails unless the gallery holds what was said to be done, whole, and nothing else but, maybe,
-    /// what was in flight; that is then entered as it turned out.
-    pub(crate) fn verify(&mut self, folder: &Path) {
-        let mut gallery =
-            Gallery::create_or_open(folder, model(), DIM, secret_of(folder).as_ref()).unwrap();
-        gallery.check().unwrap();
-        // One durable record a search would take most of the time of the tests.
-        let policy = Policy { record_searches: false, ..Policy::default() };
-        gallery.set_policy(policy).unwrap();
-        let found: BTreeMap<String, usize> = gallery
-            .identities()
-            .unwrap()
-            .into_iter()
-            .map(|it| (it.details.name, it.n_templates))
-            .collect();
-        // A copy or a compaction that was interrupted changes nobody.
-        if let Some(change) = self.in_flight.take().filter(|it| it.0 != '=') {
-            let happened = found.contains_key(&change.1) == (change.0 == '+');
-            self.settle(change, happened);
-        }
-        assert_eq!(found, self.enrolled);
-        for (identity, &n) in &self.enrolled {
-            for idx in 0..n {
-                let probe = sample(identity, idx).template;
-                let candidates = gallery.identify(&probe, 0.9999, 2).unwrap();
-                assert_eq!(candidates.len(), 1, "{identity} {idx}");
-                assert_eq!(&candidates[0].identity, identity);
-            }
-        }
-        for (identity, &n) in &self.forgotten {
-            for sample in samples(identity, n) {
-                let ghosts = gallery.identify(&sample.template, 0.9999, 2).unwrap();
-                assert_eq!(ghosts, [], "{identity}");
-            }
-        }
-        gallery.nearest(&sample("anybody", 0).template, 1).unwrap();
-        assert_eq!(gallery.stats().unwrap().matrix, Some(MatrixState::Fresh));
-        gallery.check().unwrap();
-    }
 }

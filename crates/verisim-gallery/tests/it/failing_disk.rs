@@ -7,8 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::child::{self, Ledger};
-use crate::synthetic::{samples, traces};
+use crate::child;
+use crate::ledger::Ledger;
+use crate::synthetic::traces;
 
 /// Mounts a small file system at $1, lets the child fill it, twice, and once more when it is read-only, and
 /// copies to $2 what is there then.
@@ -46,8 +47,7 @@ fn enter(ledger: &mut Ledger, output: &str) -> Vec<String> {
 /// Fails unless the gallery holds what was acknowledged, and no trace of whom it forgot.
 fn verify(ledger: &mut Ledger, folder: &Path) {
     ledger.verify(folder);
-    let forgotten = ledger.forgotten.iter().flat_map(|(identity, &n)| samples(identity, n));
-    assert_eq!(traces(folder, &forgotten.collect::<Vec<_>>()), [""; 0]);
+    assert_eq!(traces(folder, &ledger.forgotten()), [""; 0]);
     fs::remove_dir_all(child::copies(folder)).ok();
 }
 

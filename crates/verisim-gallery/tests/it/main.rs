@@ -15,6 +15,7 @@ mod failing_disk;
 mod forgetting;
 #[cfg(unix)]
 mod killing;
+mod ledger;
 mod migration;
 mod packed;
 #[cfg(feature = "postgres")]
