@@ -79,6 +79,17 @@ pub enum Damage {
         /// Position of the last record, as the gallery has it.
         position: i64,
     },
+    /// The log does not know its last moment that was written down beside the store.
+    #[error(
+        "the log ends at record {position} and does not know record {seen}, which was on disk: the gallery was put \
+         back to an earlier state, or its last writes were lost or changed (if you put it back, remove gallery.head)"
+    )]
+    PutBack {
+        /// Position of the last record, as the gallery has it.
+        position: i64,
+        /// Position of the record that it does not know.
+        seen: i64,
+    },
     /// The log and the identities disagree.
     #[error(
         "{n_identities} identities are in the gallery or gone from it without the log saying so"

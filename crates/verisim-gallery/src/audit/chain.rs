@@ -37,6 +37,7 @@ impl Chain {
     }
 
     /// Where a log without records ends, in a gallery in which `open` lies open.
+    #[cfg(feature = "postgres")]
     pub(crate) fn start(&self, open: &[u8]) -> LogEnd {
         self.end_at(0, self.genesis(), open)
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::reading::{Held, Reading, agree};
 use super::{Action, Chain, Event, LogEnd, Receipt};
-use crate::GalleryError;
 use crate::error::Mismatch;
 use crate::id::RandomId;
 use crate::store::Session;
+use crate::{Damage, GalleryError};
 
 /// Adds an event within a change; it is in the log if and only if the change is.
 pub(crate) fn append(
@@ -60,7 +60,7 @@ pub(crate) fn forgotten_since(
     if Mark::end_of(session)? == *mark {
         return Ok(Some(forgotten));
     }
-    if session.hash_at(mark.position)? != Some(mark.head) {
+    if !session.knows(mark)? {
         return Ok(None);
     }
     let mut reading = Reading::since(chain, (mark.position, mark.head), session.log_end()?);
@@ -82,14 +82,25 @@ pub(crate) fn forgotten_since(
     Ok((is_followed && reading.finish().is_ok()).then_some(forgotten))
 }
 
-/// Fails unless the log is whole, and says of all enrolled identities, and of no others, that they
-/// were enrolled and not forgotten.
-pub(crate) fn check(session: &Session<'_>, chain: &Chain) -> Result<LogEnd, GalleryError> {
+/// Fails unless the log is whole, came by what was `seen` of it, and says of all enrolled identities, and of no
+/// others, that they were enrolled and not forgotten.
+pub(crate) fn check(
+    session: &Session<'_>,
+    chain: &Chain,
+    seen: Option<Mark>,
+) -> Result<LogEnd, GalleryError> {
     let reading = follow(session, chain, |_, _, _| {})?;
     let enrolled = session.identities()?.into_iter().map(|row| row.uid).collect();
     let checked =
         reading.finish().and_then(|(end, recorded)| agree(&recorded, &enrolled).map(|()| end));
-    checked.map_err(|damage| session.damaged(damage))
+    let end = checked.map_err(|damage| session.damaged(damage))?;
+    match seen {
+        Some(seen) if !session.knows(&seen)? => {
+            let (position, seen) = (end.position, seen.position);
+            Err(session.damaged(Damage::PutBack { position, seen }))
+        }
+        _ => Ok(end),
+    }
 }
 
 /// Where a receipt disagrees with the log and the identities, if it does.

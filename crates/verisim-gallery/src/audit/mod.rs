@@ -8,4 +8,5 @@ mod receipt;
 
 pub(crate) use chain::{Chain, Hash, LogEnd};
 pub use event::{Action, Event};
+pub(crate) use ledger::Mark;
 pub use receipt::{InvalidReceipt, Receipt};

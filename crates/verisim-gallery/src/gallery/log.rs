@@ -21,15 +21,16 @@ impl Gallery {
     /// who is enrolled; returns the number of records and the hash of the last.
     ///
     /// Without a key, in a plain gallery, whoever may write the file can write the whole log anew.
-    /// In no gallery does this show that all files were put back to an earlier state: a receipt
-    /// does, if it is younger.
+    /// That the store was put back to an earlier state, or lost its last writes, shows by the file
+    /// `gallery.head` beside it. If all files were, nothing here does: a receipt does, if it is younger.
     ///
     /// # Errors
     ///
     /// Fails with [`GalleryError::Damaged`] if the log is not whole, or if the store cannot be read.
     pub fn verify_log(&self) -> Result<(i64, [u8; 32]), GalleryError> {
+        let seen = self.store.seen();
         let session = self.store.view()?;
-        let end = ledger::check(&session, &self.vault.chain())?;
+        let end = ledger::check(&session, &self.vault.chain(), seen)?;
         Ok((end.position, end.head))
     }
 
@@ -41,9 +42,10 @@ impl Gallery {
     /// Fails with [`GalleryError::ReceiptMismatch`] if they disagree, and for the reasons of
     /// [`verify_log`](Self::verify_log).
     pub fn verify_receipt(&self, receipt: &Receipt) -> Result<(), GalleryError> {
+        let seen = self.store.seen();
         let session = self.store.view()?;
         let chain = self.vault.chain();
-        ledger::check(&session, &chain)?;
+        ledger::check(&session, &chain, seen)?;
         match ledger::mismatch(&session, &chain, receipt)? {
             None => Ok(()),
             Some(mismatch) => {

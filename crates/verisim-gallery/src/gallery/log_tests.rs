@@ -197,6 +197,8 @@ fn only_a_key_keeps_the_log_from_being_written_anew() {
     let (plain, sealed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (gallery, receipt) = with_log(plain.path(), None);
     forge(&gallery);
+    expect_noticed(&gallery, "beside what was seen of it");
+    std::fs::remove_file(plain.path().join("gallery.head")).unwrap();
     gallery.verify_log().unwrap();
     gallery.verify_receipt(&receipt).unwrap_err();
     let (gallery, _) = with_log(sealed.path(), Some(&Secret::from_key([5; 32])));

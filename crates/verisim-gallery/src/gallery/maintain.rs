@@ -9,6 +9,7 @@ use crate::audit::{Action, ledger};
 use crate::matrix::{NewRow, Truth};
 use crate::patience::BUSY_TIMEOUT;
 use crate::policy::Policy;
+use crate::store::Tip;
 use crate::vault::Secret;
 use crate::{Damage, GalleryError, file, people};
 
@@ -49,6 +50,7 @@ impl Gallery {
     /// [`GalleryError::MatrixContradicts`] if only the file of packed templates is to blame, or if
     /// the store cannot be read.
     pub fn check(&self) -> Result<(), GalleryError> {
+        let seen = self.store.seen();
         let session = self.store.view()?;
         session.check()?;
         session.policy()?;
@@ -77,7 +79,7 @@ impl Gallery {
             Ok(())
         })?;
         self.open_changes(&session)?;
-        ledger::check(&session, &self.vault.chain()).map(drop)
+        ledger::check(&session, &self.vault.chain(), seen).map(drop)
     }
 
     /// How large the gallery is.
@@ -185,6 +187,7 @@ impl Gallery {
         gallery.store.truncate_log(BUSY_TIMEOUT)?;
         drop(gallery);
         file::expect_no_gallery(target)?;
+        Tip::remove(target);
         file::publish(&path, target)
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension;
 
 use super::{Session, first};
 use crate::GalleryError;
-use crate::audit::{Hash, LogEnd};
+use crate::audit::{Hash, LogEnd, Mark};
 
 impl Session<'_> {
     pub(crate) fn log_end(&self) -> Result<LogEnd, GalleryError> {
@@ -29,7 +29,14 @@ impl Session<'_> {
             let update =
                 "UPDATE gallery SET n_events = ?1, head = ?2, end_of_log = ?3 WHERE id = 1";
             sql.prepare_cached(update)?.execute((end.position, end.head, end.end)).map(drop)
-        })
+        })?;
+        self.reached.set(Some(Mark { position: end.position, head: end.head }));
+        Ok(())
+    }
+
+    /// Whether the log has come by a moment.
+    pub(crate) fn knows(&self, mark: &Mark) -> Result<bool, GalleryError> {
+        Ok(self.hash_at(mark.position)? == Some(mark.head))
     }
 
     /// The hash of the record at a position, if there is one.

@@ -9,7 +9,9 @@ mod log;
 mod people;
 mod session;
 mod slots;
+mod tip;
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,23 +19,30 @@ use std::time::Duration;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Params, Transaction, TransactionBehavior};
 
+use crate::audit::Mark;
 use crate::patience::{BUSY_TIMEOUT, patiently};
 use crate::schema::{APPLICATION_ID, CONNECTION, FORMAT, FORMAT_1, PAGE_SIZE};
 use crate::{Damage, GalleryError, file};
 pub(crate) use changes::{ChangeRow, NewChange};
 pub(crate) use people::{IdentityRow, NewIdentity, NewTemplate, TemplateRow};
 pub(crate) use session::{GalleryRow, SealRow};
+pub(crate) use tip::Tip;
 
 /// An open gallery file.
 pub(crate) struct Store {
     connection: Connection,
     path: PathBuf,
+    /// Nothing until the file is known to be a gallery.
+    tip: Option<Tip>,
 }
 
 /// A view of the rows at one moment, or a change of them that lasts once it is committed.
 pub(crate) struct Session<'a> {
     sql: Transaction<'a>,
     path: &'a Path,
+    tip: Option<&'a Tip>,
+    /// Where the log ends after this change, if it adds to it.
+    reached: Cell<Option<Mark>>,
 }
 
 /// What a file is.
@@ -76,6 +85,12 @@ impl Store {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the log ended when something was last written here, as far as that is known; to be read before the
+    /// rows that it is held against.
+    pub(crate) fn seen(&self) -> Option<Mark> {
+        self.tip.as_ref().and_then(Tip::read)
     }
 
     /// Begins to look at the rows as they are now.
@@ -130,7 +145,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags);
         let connection = connection.map_err(|error| explain(&path, error))?;
-        let store = Self { connection, path };
+        let store = Self { connection, path, tip: None };
         store.run(|connection| {
             connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.execute_batch(CONNECTION)
@@ -172,7 +187,7 @@ impl Store {
     }
 
     /// Readies a file that is a gallery for use.
-    fn ready(self, migrate: Fill<'_>) -> Result<Self, GalleryError> {
+    fn ready(mut self, migrate: Fill<'_>) -> Result<Self, GalleryError> {
         // Of several that do this at once, the engine turns some down without waiting.
         patiently(BUSY_TIMEOUT, || {
             self.run(|connection| connection.pragma_update(None, "journal_mode", "WAL"))
@@ -183,12 +198,28 @@ impl Store {
         // A process that was killed may have left forgotten templates in the log. Others that use
         // the gallery now, or a full disk, are no reason not to open it.
         self.truncate_log(Duration::ZERO).ok();
+        self.tip = Some(self.known_tip()?);
         Ok(self)
+    }
+
+    /// The file that says where the log ended; evidence, if the log does not know what it says.
+    fn known_tip(&self) -> Result<Tip, GalleryError> {
+        let mut tip = Tip::of(&self.path, self.view()?.gallery()?.uid);
+        // Before the rows: what others write in between may be in the log and not yet here, never the other way.
+        let seen = tip.read();
+        let session = self.view()?;
+        match seen {
+            Some(seen) if !session.knows(&seen)? => tip.keep_as_evidence(),
+            Some(_) => {}
+            None => tip.advance(&Mark::end_of(&session)?),
+        }
+        Ok(tip)
     }
 
     fn begin(&self, behavior: TransactionBehavior) -> Result<Session<'_>, GalleryError> {
         let sql = Transaction::new_unchecked(&self.connection, behavior);
-        Ok(Session { sql: sql.map_err(|error| explain(&self.path, error))?, path: &self.path })
+        let sql = sql.map_err(|error| explain(&self.path, error))?;
+        Ok(Session { sql, path: &self.path, tip: self.tip.as_ref(), reached: Cell::new(None) })
     }
 
     fn run<T>(

@@ -29,7 +29,11 @@ pub(crate) struct SealRow {
 impl Session<'_> {
     /// Makes a change last: when this returns, it is on disk.
     pub(crate) fn commit(self) -> Result<(), GalleryError> {
-        self.sql.commit().map_err(|error| explain(self.path, error))
+        self.sql.commit().map_err(|error| explain(self.path, error))?;
+        if let (Some(tip), Some(reached)) = (self.tip, self.reached.get()) {
+            tip.advance(&reached);
+        }
+        Ok(())
     }
 
     /// Makes the tables and the row of the gallery, with an empty log whose end is vouched for next.

@@ -42,7 +42,7 @@ fn a_copy_restores_what_was_there_when_it_was_made() {
         assert_eq!(fs::read(&copy).unwrap(), before, "the copy stays as it was");
         assert_eq!(kind(&Gallery::restore(&copy, &to, secret.as_ref()).unwrap_err()), "Occupied");
         drop(restored);
-        assert_eq!(files(&to), ["gallery.matrix", "gallery.sqlite"]);
+        assert_eq!(files(&to), ["gallery.head", "gallery.matrix", "gallery.sqlite"]);
         assert_eq!(files(folder.path()), ["copy.sqlite", "from", "to"]);
     }
 }
