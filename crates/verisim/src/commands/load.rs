@@ -66,7 +66,10 @@ pub(crate) fn recognizer(args: &ModelArgs) -> anyhow::Result<Recognizer> {
 
 /// The model that was asked for, and what finds faces for it if it was asked for, too.
 pub(crate) fn pipeline(model: &ModelArgs, sight: &SightArgs) -> anyhow::Result<Pipeline> {
-    pipeline_of(recognizer(model)?, sight, FaceChoice::Central)
+    // Side by side: a command that is asked for one picture does little else.
+    let (recognizer, sight) =
+        rayon::join(|| recognizer(model), || self::sight(sight, FaceChoice::Central));
+    Ok(Pipeline::new(recognizer?, sight?))
 }
 
 /// The same of a model that is loaded; `usual` is the face that is meant if nothing is said.

@@ -107,8 +107,9 @@ pub(crate) fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Out
         Judge::Cosine => recognizer.head().cloned(),
         Judge::Head => Some(load::head(recognizer)?),
     };
-    let (reference_face, reference) = face(&pipeline, &args.reference)?;
-    let (probe_face, probe) = face(&pipeline, &args.probe)?;
+    let (reference, probe) =
+        rayon::join(|| face(&pipeline, &args.reference), || face(&pipeline, &args.probe));
+    let ((reference_face, reference), (probe_face, probe)) = (reference?, probe?);
     let score = reference.similarity(&probe);
     let probability = head.map(|head| head.probability(&reference, &probe));
     let verified = match &decision {
