@@ -49,37 +49,50 @@ impl Mark {
     }
 }
 
-/// The identities that were forgotten since a moment; nothing if the log does not go on from there, or
-/// if templates changed hands or were removed one by one.
-pub(crate) fn forgotten_since(
+/// Of whom less is enrolled than at an earlier moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Less {
+    /// They were forgotten, and are gone with all templates.
+    pub(crate) forgotten: BTreeSet<RandomId>,
+    /// Some of their templates, or all, went to somebody else or were removed.
+    pub(crate) lessened: BTreeSet<RandomId>,
+    /// How many records say the latter.
+    pub(crate) n_lessenings: usize,
+}
+
+/// Of whom less is enrolled than at a moment; nothing if the log does not go on from there.
+pub(crate) fn less_since(
     session: &Session<'_>,
     chain: &Chain,
     mark: &Mark,
-) -> Result<Option<BTreeSet<RandomId>>, GalleryError> {
-    let mut forgotten = BTreeSet::new();
+) -> Result<Option<Less>, GalleryError> {
+    let mut less = Less::default();
     if Mark::end_of(session)? == *mark {
-        return Ok(Some(forgotten));
+        return Ok(Some(less));
     }
     if !session.knows(mark)? {
         return Ok(None);
     }
     let mut reading = Reading::since(chain, (mark.position, mark.head), session.log_end()?);
-    let mut is_followed = true;
+    let mut is_whole = true;
     session.records_after(mark.position, |position, record, hash| {
         match reading.next(position, record, hash).map(|(event, _)| event.action) {
-            Ok(Action::Forgotten { person, .. }) => _ = forgotten.insert(person),
+            Ok(Action::Forgotten { person, .. }) => _ = less.forgotten.insert(person),
             Ok(
-                Action::Merged { .. }
-                | Action::Moved { .. }
-                | Action::Split { .. }
-                | Action::Removed { .. },
-            )
-            | Err(_) => is_followed = false,
+                Action::Merged { other: giver, .. }
+                | Action::Moved { other: giver, .. }
+                | Action::Split { other: giver, .. }
+                | Action::Removed { person: giver, .. },
+            ) => {
+                less.lessened.insert(giver);
+                less.n_lessenings += 1;
+            }
             Ok(_) => {}
+            Err(_) => is_whole = false,
         }
         Ok(())
     })?;
-    Ok((is_followed && reading.finish().is_ok()).then_some(forgotten))
+    Ok((is_whole && reading.finish().is_ok()).then_some(less))
 }
 
 /// Fails unless the log is whole, came by what was `seen` of it, and says of all enrolled identities, and of no

@@ -24,7 +24,8 @@
 //! and a process that dies when somebody truncates the file.
 //!
 //! *What it is of.* The header names a moment of the log by position and hash. If the store's log does
-//! not have this moment, the file is worthless; otherwise the log says who was forgotten since, and
+//! not have this moment, the file is worthless; otherwise the log says who was forgotten since and who
+//! gave templates away, and
 //! the store which templates came.
 //!
 //! *Forgetting.* Within the change, before it is committed, the person's rows become zeros in place,
@@ -32,7 +33,8 @@
 //! and all is flushed. If that cannot be done, the file is removed, and if even that cannot be done,
 //! nobody is forgotten. Should the process die before the commit, the header names a moment that
 //! never was: the file is worthless, and the person, who is still enrolled, is read from the store.
-//! No order of events leaves a person in the file whom the store has forgotten.
+//! No order of events leaves a person in the file whom the store has forgotten. Templates that are removed
+//! go the same way, and those that change hands, which may fail: the log says who gave them away.
 
 mod block;
 mod editor;
@@ -54,7 +56,7 @@ use crate::store::GalleryRow;
 use crate::vault::{Place, TAG_BYTES, Vault};
 pub(crate) use header::Header;
 use header::{Digest, FIRST_BLOCK, digest_of, toggle};
-pub(crate) use write::MAX_APPENDED;
+pub(crate) use write::{MAX_APPENDED, Own};
 
 const NAME: &str = "gallery.matrix";
 /// Where a whole file is written. Only who holds the store's lock does, hence one name is enough.

@@ -15,6 +15,17 @@ use crate::patience::BUSY_TIMEOUT;
 /// Most templates that are added to a file rather than a new one being made.
 pub(crate) const MAX_APPENDED: usize = 10_000;
 
+/// What a change in progress did itself, of which the log says already that less is enrolled.
+#[derive(Clone, Copy)]
+pub(crate) enum Own {
+    /// It adds templates, if anything.
+    Nothing,
+    /// It forgets this person.
+    Forgets(RandomId),
+    /// It gives templates away, or removes some, in so many records.
+    Lessens(usize),
+}
+
 impl MatrixFile<'_> {
     /// Makes the file anew, of the templates of a matrix, in the place of one that may be there.
     ///
@@ -62,7 +73,9 @@ impl MatrixFile<'_> {
     /// Adds the templates that the file lacks, if they are not too many; whether it is then of the
     /// moment of `truth`, which is that of a change.
     pub(crate) fn append(&self, truth: &mut Truth<'_>) -> Result<bool, GalleryError> {
-        let Some(mut editor) = self.edit(truth, None, Duration::ZERO)? else { return Ok(false) };
+        let Some(mut editor) = self.edit(truth, Own::Nothing, Duration::ZERO)? else {
+            return Ok(false);
+        };
         Self::catch_up(&mut editor, truth)
     }
 
@@ -85,32 +98,40 @@ impl MatrixFile<'_> {
         Ok(true)
     }
 
-    /// Overwrites the templates of a person who is being forgotten, durably, or removes the file.
+    /// Overwrites templates that are being forgotten or removed, durably, or removes the file.
     ///
     /// `truth` is that of the change, with everything done but the commit.
     pub(crate) fn erase(
         &self,
         truth: &mut Truth<'_>,
-        person: RandomId,
+        own: Own,
         templates: &[i64],
     ) -> Result<(), GalleryError> {
         fs::remove_file(&self.draft).ok();
-        match self.try_to_erase(truth, person, templates) {
+        match self.try_to_erase(truth, own, templates) {
             Ok(true) if !self.draft.exists() => Ok(()),
             _ => self.remove(),
         }
     }
 
+    /// Gives templates to whom they belong after a change, which gave them new numbers and left one record. Where
+    /// that fails, the next one who reads the file sees to it.
+    ///
+    /// `truth` is that of the change, with everything done but the commit.
+    pub(crate) fn hand_over(&self, truth: &mut Truth<'_>, templates: &[i64]) {
+        self.try_to_erase(truth, Own::Lessens(1), templates).ok();
+    }
+
     fn try_to_erase(
         &self,
         truth: &mut Truth<'_>,
-        person: RandomId,
+        own: Own,
         templates: &[i64],
     ) -> Result<bool, GalleryError> {
         if !self.path.exists() {
             return Ok(true);
         }
-        let Some(mut editor) = self.edit(truth, Some(person), BUSY_TIMEOUT)? else {
+        let Some(mut editor) = self.edit(truth, own, BUSY_TIMEOUT)? else {
             return Ok(false);
         };
         for &template in templates {
@@ -127,12 +148,12 @@ impl MatrixFile<'_> {
         Ok(is_saved)
     }
 
-    /// Opens the file for changes, if its moment is one of the log and nobody was forgotten since but
-    /// `forgotten`.
+    /// Opens the file for changes, if its moment is one of the log and of nobody is less enrolled since but by
+    /// what a change did itself.
     fn edit(
         &self,
         truth: &Truth<'_>,
-        forgotten: Option<RandomId>,
+        own: Own,
         patience: Duration,
     ) -> Result<Option<Editor<'_>>, GalleryError> {
         let failed = |error| GalleryError::from_io(&self.path, error);
@@ -143,8 +164,14 @@ impl MatrixFile<'_> {
         };
         self.lock(|| file.try_lock(), patience)?;
         let Some(header) = self.header_of(&mut file).map_err(failed)? else { return Ok(None) };
-        let Some(since) = truth.forgotten_since(&header.mark)? else { return Ok(None) };
-        let is_expected = since.iter().all(|it| Some(*it) == forgotten);
+        let Some(less) = truth.less_since(&header.mark)? else { return Ok(None) };
+        let (person, n_lessenings) = match own {
+            Own::Nothing => (None, 0),
+            Own::Forgets(person) => (Some(person), 0),
+            Own::Lessens(n_records) => (None, n_records),
+        };
+        let is_expected = less.n_lessenings == n_lessenings
+            && less.forgotten.iter().all(|it| Some(*it) == person);
         Ok(is_expected.then(|| Editor::new(self, file, header)))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Gallery, unix_seconds};
 use crate::audit::{Action, Event, LogEnd, Receipt, ledger};
+use crate::cache::Own;
 use crate::matrix::Truth;
 use crate::patience::BUSY_TIMEOUT;
 use crate::store::Session;
@@ -45,7 +46,7 @@ impl Gallery {
         let LogEnd { position, head, .. } = ledger::append(&session, &self.vault.chain(), &event)?;
         // Before the commit, so that nobody can be forgotten and still be in the file.
         let mut truth = Truth::new(&session, &self.vault, self.row);
-        self.matrix_file().erase(&mut truth, person, &templates)?;
+        self.matrix_file().erase(&mut truth, Own::Forgets(person), &templates)?;
         session.commit()?;
         let receipt = Receipt { gallery, person, n_templates, at: event.at, position, head };
         // From here on the identity is forgotten: a failure to wipe is no failure to forget.

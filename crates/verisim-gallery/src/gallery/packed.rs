@@ -1,6 +1,7 @@
 //! The packed matrix of an open gallery, and its file: when they are read, followed up and written.
 
 use super::Gallery;
+use crate::audit::ledger::Less;
 use crate::cache::{MAX_APPENDED, MatrixFile};
 use crate::matrix::{Followed, Matrix, Truth};
 use crate::store::Session;
@@ -161,11 +162,11 @@ impl Gallery {
         }
         let truth = Truth::new(session, &self.vault, self.row);
         let Some(header) = file.header() else { return Ok(MatrixState::Worthless) };
-        let Some(forgotten) = truth.forgotten_since(&header.mark)? else {
+        let Some(less) = truth.less_since(&header.mark)? else {
             return Ok(MatrixState::Worthless);
         };
         let n_live = header.n_rows.saturating_sub(header.n_erased);
-        let is_fresh = forgotten.is_empty() && n_live == session.n_templates()?;
+        let is_fresh = less == Less::default() && n_live == session.n_templates()?;
         Ok(if is_fresh { MatrixState::Fresh } else { MatrixState::Behind })
     }
 

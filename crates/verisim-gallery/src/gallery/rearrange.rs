@@ -2,9 +2,11 @@
 
 use super::{Gallery, unix_seconds};
 use crate::audit::Action;
+use crate::cache::Own;
 use crate::change::{self, Change, ChangeKind};
 use crate::details::Details;
 use crate::id::RandomId;
+use crate::matrix::Truth;
 use crate::patience::BUSY_TIMEOUT;
 use crate::people::{self, Person};
 use crate::store::{ChangeRow, NewChange, Session, TemplateRow};
@@ -49,8 +51,8 @@ impl Gallery {
             Change { kind: ChangeKind::Merge, taker: uids.0, giver: uids.1, templates, gone };
         self.keep_change(&session, &taker, &change)?;
         let (person, other) = uids;
-        self.record(&session, Action::Merged { person, other, n_templates, is_undoing: false })?;
-        session.commit()?;
+        let action = Action::Merged { person, other, n_templates, is_undoing: false };
+        self.commit_hand_over(session, action, &ids(&rows))?;
         self.packed.forget(&ids(&rows));
         Ok(n_templates)
     }
@@ -77,8 +79,7 @@ impl Gallery {
             Change { kind: ChangeKind::Move, taker: person, giver: other, templates, gone: None };
         self.keep_change(&session, &taker, &change)?;
         let action = Action::Moved { person, other, n_templates: 1, is_undoing: false };
-        self.record(&session, action)?;
-        session.commit()?;
+        self.commit_hand_over(session, action, &ids(&rows))?;
         self.packed.forget(&ids(&rows));
         Ok(())
     }
@@ -121,8 +122,8 @@ impl Gallery {
         let change =
             Change { kind: ChangeKind::Split, taker: person, giver: other, templates, gone: None };
         self.keep_change(&session, &taker, &change)?;
-        self.record(&session, Action::Split { person, other, n_templates, is_undoing: false })?;
-        session.commit()?;
+        let action = Action::Split { person, other, n_templates, is_undoing: false };
+        self.commit_hand_over(session, action, &ids(&rows))?;
         self.packed.forget(&ids(&rows));
         Ok(n_templates)
     }
@@ -146,11 +147,25 @@ impl Gallery {
             removed.push(row.id);
         }
         // Before the commit, so that nothing can be removed and still be in the file.
-        self.matrix_file().remove()?;
+        let mut truth = Truth::new(&session, &self.vault, self.row);
+        self.matrix_file().erase(&mut truth, Own::Lessens(removed.len()), &removed)?;
         session.commit()?;
         self.packed.forget(&removed);
         let is_wiped = self.store.truncate_log(BUSY_TIMEOUT).is_ok();
         Ok(Removed { n_templates: removed.len(), is_wiped })
+    }
+
+    /// Records that templates changed hands, and makes it last; `gave` are the rows that they had before.
+    pub(super) fn commit_hand_over(
+        &self,
+        session: Session<'_>,
+        action: Action,
+        gave: &[i64],
+    ) -> Result<(), GalleryError> {
+        self.record(&session, action)?;
+        let mut truth = Truth::new(&session, &self.vault, self.row);
+        self.matrix_file().hand_over(&mut truth, gave);
+        session.commit()
     }
 
     /// Gives templates to another identity; their ids, and the tags of their sources before.

@@ -113,9 +113,9 @@ impl Gallery {
                 Action::Moved { person: other, other: person, n_templates, is_undoing: true }
             }
         };
-        self.record(&session, action)?;
-        session.commit()?;
-        self.packed.forget(&back.iter().map(|(row, _)| row.id).collect::<Vec<_>>());
+        let gave: Vec<i64> = back.iter().map(|(row, _)| row.id).collect();
+        self.commit_hand_over(session, action, &gave)?;
+        self.packed.forget(&gave);
         Ok(Undone { change: summary, n_templates })
     }
 

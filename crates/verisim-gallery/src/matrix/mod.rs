@@ -8,8 +8,9 @@
 //!
 //! The matrix follows the store by the log. It is as of a [`Mark`], the end of the log at a moment,
 //! whose hash stands for all that happened before. To bring it to a later moment, identities of
-//! which the log says since that they were forgotten are erased, and templates above the last one
-//! are added. Numbers of templates that were forgotten are given anew by the store only above the
+//! which the log says since that they were forgotten, or that some of their templates went elsewhere,
+//! are erased; what the latter still have is put back into its place, and templates above the last
+//! one are added: a template that changes hands gets a new number. Numbers of templates that were forgotten are given anew by the store only above the
 //! last one that is left; since rows at the end that were erased are cut off, the numbers of all
 //! rows ascend, whatever happened in between. A moment that the log does not know (the gallery was
 //! put back, or damaged) makes the matrix worthless, and it is built anew.
@@ -23,7 +24,7 @@ use std::collections::{BTreeSet, HashMap};
 use verisim_core::knn::RowSet;
 
 use crate::GalleryError;
-use crate::audit::ledger::Mark;
+use crate::audit::ledger::{Less, Mark};
 use crate::id::RandomId;
 pub(crate) use answer::{Query, Unanswered};
 pub(crate) use rows::{NewRow, Rows, RowsMut};
@@ -102,8 +103,15 @@ impl Matrix {
         if mark == self.mark {
             return Ok(Some(Followed::default()));
         }
-        let Some(forgotten) = truth.forgotten_since(&self.mark)? else { return Ok(None) };
-        let n_erased = self.forget(&forgotten);
+        let Some(Less { forgotten, lessened, .. }) = truth.less_since(&self.mark)? else {
+            return Ok(None);
+        };
+        let n_erased = self.forget(&forgotten.union(&lessened).copied().collect());
+        for &person in &lessened {
+            if !self.put_back(truth, person)? {
+                return Ok(None);
+            }
+        }
         let before = self.rows.len();
         // Should a template fail, those before it are in, and the next call goes on from there.
         truth.templates_after(self.rows.newest(), |new| {
@@ -133,6 +141,29 @@ impl Matrix {
         let theirs: Vec<usize> = persons.filter(is_theirs).map(|(row, _)| row).collect();
         self.erase(&theirs);
         theirs.len()
+    }
+
+    /// Puts what a person still has into the places where it was; whether they are all there. What was at the
+    /// end and cut off is added later.
+    fn put_back(&mut self, truth: &mut Truth<'_>, person: RandomId) -> Result<bool, GalleryError> {
+        let newest = self.rows.newest();
+        let mut is_there = true;
+        truth.templates_of(person, |new| {
+            if new.template > newest {
+                return;
+            }
+            let Ok(row) = self.rows.templates.binary_search(&new.template) else {
+                is_there = false;
+                return;
+            };
+            self.rows.put(row, new);
+            self.live.set(row, true);
+            if row < self.owners.len() {
+                let next = self.owner_of.len() as u32;
+                self.owners[row] = *self.owner_of.entry(person).or_insert(next);
+            }
+        })?;
+        Ok(is_there)
     }
 
     /// Erases templates that are being forgotten.

@@ -78,15 +78,24 @@ impl Rows {
 
     /// Adds a template, whose number is above all others.
     pub(crate) fn push(&mut self, new: &NewRow<'_>) {
+        let row = self.len();
         self.templates.push(new.template);
-        self.persons.push(new.person);
-        self.qualities.push(new.quality.unwrap_or(UNJUDGED));
-        let start = self.codes.len();
-        self.codes.resize(start + self.dim, 0);
-        let Quantized { scale, error } =
-            quantize(new.embedding.as_slice(), &mut self.codes[start..]);
-        self.scales.push(scale);
-        self.errors.push(error);
+        self.persons.push(NOBODY);
+        self.qualities.push(ERASED);
+        self.codes.resize(self.codes.len() + self.dim, 0);
+        self.scales.push(0.0);
+        self.errors.push(0.0);
+        self.put(row, new);
+    }
+
+    /// Puts a template into the row that bears its number.
+    pub(super) fn put(&mut self, row: usize, new: &NewRow<'_>) {
+        debug_assert_eq!(self.templates[row], new.template, "the row of another template");
+        self.persons[row] = new.person;
+        self.qualities[row] = new.quality.unwrap_or(UNJUDGED);
+        let codes = &mut self.codes[row * self.dim..][..self.dim];
+        let Quantized { scale, error } = quantize(new.embedding.as_slice(), codes);
+        (self.scales[row], self.errors[row]) = (scale, error);
     }
 
     /// Whether a row is a template.

@@ -7,7 +7,9 @@ use verisim_core::{Embedding, ModelDigest, Template};
 
 use crate::decision::{Candidate, Decision, DecisionRule, Scores, Winner};
 use crate::policy::Tally;
-use crate::{Gallery, NearDuplicates, Policy, Sample, ScoreRule, Secret, SourceDigest};
+use crate::{
+    Gallery, MatrixState, NearDuplicates, Policy, Sample, ScoreRule, Secret, SourceDigest,
+};
 
 const DIM: usize = 5;
 
@@ -18,6 +20,12 @@ enum Happening {
     Enrolled { by: usize, name: usize, templates: Vec<([i8; DIM], Option<u8>)> },
     /// Somebody is forgotten, if he is enrolled.
     Forgotten { by: usize, name: usize },
+    /// Somebody gets all templates of another, if both are enrolled and not the same.
+    Merged { by: usize, name: usize, other: usize },
+    /// Somebody gets one template of another who has several.
+    Moved { by: usize, name: usize, other: usize, which: usize },
+    /// Somebody who has several loses one.
+    Removed { by: usize, name: usize, which: usize },
     /// Somebody closes the gallery and opens it again.
     Reopened { by: usize },
     /// Somebody looks for probes.
@@ -34,6 +42,15 @@ fn happening() -> impl Strategy<Value = Happening> {
             Happening::Enrolled { by, name, templates }
         }),
         2 => (0usize..2, 0usize..7).prop_map(|(by, name)| Happening::Forgotten { by, name }),
+        1 => (0usize..2, 0usize..7, 0usize..7).prop_map(|(by, name, other)| {
+            Happening::Merged { by, name, other }
+        }),
+        1 => (0usize..2, 0usize..7, 0usize..7, 0usize..9).prop_map(|(by, name, other, which)| {
+            Happening::Moved { by, name, other, which }
+        }),
+        1 => (0usize..2, 0usize..7, 0usize..9).prop_map(|(by, name, which)| {
+            Happening::Removed { by, name, which }
+        }),
         1 => (0usize..2).prop_map(|by| Happening::Reopened { by }),
         2 => (0usize..2, prop::collection::vec(vector(), 1..4))
             .prop_map(|(by, probes)| Happening::Searched { by, probes }),
@@ -57,6 +74,23 @@ struct Plain {
 }
 
 impl Plain {
+    /// The positions of somebody's templates.
+    fn of(&self, name: &str) -> Vec<usize> {
+        let templates = self.templates.iter().enumerate();
+        templates.filter(|(_, it)| it.0 == name).map(|(at, _)| at).collect()
+    }
+
+    /// Gives somebody templates, which come last from then on.
+    fn give(&mut self, which: Vec<usize>, name: &str) {
+        for &at in &which {
+            let (_, embedding, quality) = self.templates[at].clone();
+            self.templates.push((name.to_owned(), embedding, quality));
+        }
+        for at in which.into_iter().rev() {
+            self.templates.remove(at);
+        }
+    }
+
     /// Compares a probe with every template.
     fn scores<T>(
         &self,
@@ -143,6 +177,12 @@ fn open(folder: &Path, is_sealed: bool) -> Gallery {
     gallery
 }
 
+/// The file of a gallery in which templates just went elsewhere gives what is enrolled, or there is none.
+fn expect_followed(gallery: &Gallery) {
+    gallery.check().unwrap();
+    assert_ne!(gallery.stats().unwrap().matrix, Some(MatrixState::Worthless));
+}
+
 /// Lets everything happen to a gallery that two have open, and to a list.
 fn check_all(happenings: &[Happening], is_sealed: bool) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
@@ -176,6 +216,37 @@ fn check_all(happenings: &[Happening], is_sealed: bool) -> Result<(), TestCaseEr
                     prop_assert!(forgotten.is_wiped);
                 }
             }
+            Happening::Merged { by, name, other } => {
+                let (name, other) = (format!("n{name}"), format!("n{other}"));
+                let theirs = plain.of(&other);
+                if name != other && !theirs.is_empty() && !plain.of(&name).is_empty() {
+                    assert_eq!(galleries[*by].merge(&name, &other).unwrap(), theirs.len());
+                    plain.give(theirs, &name);
+                    expect_followed(&galleries[*by]);
+                }
+            }
+            Happening::Moved { by, name, other, which } => {
+                let (name, other) = (format!("n{name}"), format!("n{other}"));
+                let theirs = plain.of(&other);
+                if name != other && theirs.len() > 1 && !plain.of(&name).is_empty() {
+                    let which = which % theirs.len();
+                    let template = galleries[*by].templates(&other).unwrap()[which].id;
+                    galleries[*by].move_template(template, &name).unwrap();
+                    plain.give(vec![theirs[which]], &name);
+                    expect_followed(&galleries[*by]);
+                }
+            }
+            Happening::Removed { by, name, which } => {
+                let name = format!("n{name}");
+                let its = plain.of(&name);
+                if its.len() > 1 {
+                    let which = which % its.len();
+                    let template = galleries[*by].templates(&name).unwrap()[which].id;
+                    assert!(galleries[*by].remove_templates(&[template]).unwrap().is_wiped);
+                    plain.templates.remove(its[which]);
+                    expect_followed(&galleries[*by]);
+                }
+            }
             Happening::Reopened { by } => galleries[*by] = open(folder.path(), is_sealed),
             Happening::Searched { by, probes } => check(&mut galleries[*by], &plain, probes)?,
         }
@@ -201,11 +272,11 @@ fn of_very_many_equal_templates_the_earlier_names_are_near_and_vote() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..Default::default() })]
 
     #[test]
     fn every_answer_is_that_of_the_plain_scan(
-        happenings in prop::collection::vec(happening(), 1..30), is_sealed: bool,
+        happenings in prop::collection::vec(happening(), 1..40), is_sealed: bool,
     ) {
         check_all(&happenings, is_sealed)?;
     }

@@ -1,15 +1,15 @@
 //! The store as the matrix needs it: what changed, exact embeddings, names; it does not know codes.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 
 use verisim_core::Embedding;
 
 use super::rows::NewRow;
-use crate::audit::ledger::{self, Mark};
+use crate::audit::ledger::{self, Less, Mark};
 use crate::id::RandomId;
 use crate::people::{self, Person};
-use crate::store::{GalleryRow, Session};
+use crate::store::{GalleryRow, Session, TemplateRow};
 use crate::vault::Vault;
 use crate::{Damage, GalleryError};
 
@@ -40,12 +40,9 @@ impl<'a> Truth<'a> {
         Mark::end_of(self.session)
     }
 
-    /// Who was forgotten since an earlier moment; nothing if that is none of this gallery.
-    pub(crate) fn forgotten_since(
-        &self,
-        mark: &Mark,
-    ) -> Result<Option<BTreeSet<RandomId>>, GalleryError> {
-        ledger::forgotten_since(self.session, &self.vault.chain(), mark)
+    /// Of whom less is enrolled than at an earlier moment; nothing if that is none of this gallery.
+    pub(crate) fn less_since(&self, mark: &Mark) -> Result<Option<Less>, GalleryError> {
+        ledger::less_since(self.session, &self.vault.chain(), mark)
     }
 
     /// Calls `each` with every template above row `newest`, in order; it stops at the first error.
@@ -54,14 +51,32 @@ impl<'a> Truth<'a> {
         newest: i64,
         mut each: impl FnMut(&NewRow<'_>),
     ) -> Result<(), GalleryError> {
+        let session = self.session;
+        session.templates_after(newest, |row| self.open(&row, &mut each))
+    }
+
+    /// Calls `each` with every template of a person, in order; with none if the person is gone.
+    pub(super) fn templates_of(
+        &mut self,
+        person: RandomId,
+        mut each: impl FnMut(&NewRow<'_>),
+    ) -> Result<(), GalleryError> {
+        let session = self.session;
+        let Some(identity) = session.identity_of(person)? else { return Ok(()) };
+        session.templates_of(identity.id, |row| self.open(&row, &mut each))
+    }
+
+    fn open(
+        &mut self,
+        row: &TemplateRow,
+        each: &mut impl FnMut(&NewRow<'_>),
+    ) -> Result<(), GalleryError> {
         let Self { session, vault, gallery, persons, .. } = self;
-        session.templates_after(newest, |row| {
-            let person = person_of(session, vault, persons, row.identity)?;
-            let (embedding, _) = people::open_template(session, vault, person, &row, gallery.dim)?;
-            let (template, person, quality) = (row.id, person.uid, row.quality);
-            each(&NewRow { template, person, embedding: &embedding, quality });
-            Ok(())
-        })
+        let person = person_of(session, vault, persons, row.identity)?;
+        let (embedding, _) = people::open_template(session, vault, person, row, gallery.dim)?;
+        let (template, person, quality) = (row.id, person.uid, row.quality);
+        each(&NewRow { template, person, embedding: &embedding, quality });
+        Ok(())
     }
 
     /// A template of a person, whose name is then known; nothing if there is none.

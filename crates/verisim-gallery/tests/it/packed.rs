@@ -91,6 +91,7 @@ fn what_changes_hands_is_found_with_whom_it_is_and_what_is_removed_is_not() {
         let mut other = open_as(folder.path(), is_sealed);
         expect_found(&mut other, &names(5), &[]);
         gallery.merge("identity 1", "identity 2").unwrap();
+        assert_eq!(state(&gallery), MatrixState::Fresh);
         for gallery in [&mut gallery, &mut other, &mut open_as(folder.path(), is_sealed)] {
             let found = gallery.identify(&sample("identity 2", 1).template, 0.9999, 9).unwrap();
             let found: Vec<&str> = found.iter().map(|it| it.identity.as_str()).collect();
@@ -105,6 +106,7 @@ fn what_changes_hands_is_found_with_whom_it_is_and_what_is_removed_is_not() {
         expect_found(&mut other, &names(2), &["identity 2".to_owned()]);
         let removed = gallery.templates("identity 3").unwrap()[1].id;
         assert!(gallery.remove_templates(&[removed]).unwrap().is_wiped);
+        assert_eq!(state(&gallery), MatrixState::Fresh);
         let removed = sample("identity 3", 1);
         for gallery in [&mut gallery, &mut other, &mut open_as(folder.path(), is_sealed)] {
             assert_eq!(code_traces(folder.path(), std::slice::from_ref(&removed)), [""; 0]);
