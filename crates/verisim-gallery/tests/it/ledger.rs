@@ -77,9 +77,9 @@ impl Ledger {
 
     fn settle(&mut self, after: Crowd) {
         let was_there = self.parts_of(&after);
-        self.enrolled.extend(after.clone());
-        let gone = self.parts_of(&after);
-        self.forgotten.extend(was_there.difference(&gone).cloned());
+        let is_there: BTreeSet<Part> = after.values().flatten().cloned().collect();
+        self.forgotten.extend(was_there.difference(&is_there).cloned());
+        self.enrolled.extend(after);
         self.enrolled.retain(|_, its| !its.is_empty());
     }
 
