@@ -64,6 +64,10 @@ struct OpenedDto {
     /// Enrolling somebody with 4 templates, and the next answer, which names them.
     ms_to_enroll: f64,
     ms_after_enrolling: f64,
+    /// Giving these templates to another person, and the next answers, which name that one.
+    ms_to_merge: f64,
+    ms_after_merging: f64,
+    ms_of_another_after_merging: f64,
     /// Forgetting somebody, and the next answer, which does not.
     ms_to_forget: f64,
     ms_after_forgetting: f64,
@@ -152,6 +156,9 @@ fn print(dto: &StoredDto, printer: &Printer) -> anyhow::Result<()> {
         ("enrolling somebody", it.ms_to_enroll),
         ("the next answer", it.ms_after_enrolling),
         ("that of another who has it open", it.ms_of_another_after_enrolling),
+        ("merging them into another", it.ms_to_merge),
+        ("the next answer", it.ms_after_merging),
+        ("that of another who has it open", it.ms_of_another_after_merging),
         ("forgetting somebody", it.ms_to_forget),
         ("the next answer", it.ms_after_forgetting),
         ("that of another who has it open", it.ms_of_another_after_forgetting),
@@ -211,7 +218,7 @@ pub(super) fn measure_opened(
 
     let mut other = open(folder, args)?;
     other.nearest(&probes[0], LIMIT)?;
-    let mut times: [Vec<f64>; 6] = Default::default();
+    let mut times: [Vec<f64>; 9] = Default::default();
     let strangers =
         Crowd { n_templates: N_CHANGES * N_OF_IDENTITY, seed: args.seed ^ 0x5eed, ..crowd };
     for (idx, templates) in strangers.templates(0, usize::MAX)?.chunks(N_OF_IDENTITY).enumerate() {
@@ -226,22 +233,29 @@ pub(super) fn measure_opened(
         let first = |gallery: &mut Gallery| -> anyhow::Result<Option<String>> {
             Ok(gallery.nearest(probe, LIMIT)?.into_iter().next().map(|it| it.identity))
         };
-        let is = |found: Option<String>, expected: bool| {
-            ensure!((found.as_ref() == Some(&name)) == expected, "{found:?} was found, not {name}");
+        let is = |found: Option<String>, name: &str, expected: bool| {
+            let is_found = found.as_deref() == Some(name);
+            ensure!(is_found == expected, "{found:?} was found, not {name}");
             Ok(())
         };
+        let taker = self::name(idx);
         time(0, &mut || Ok(gallery.enroll(&name, &samples).map(drop)?))?;
-        time(1, &mut || is(first(&mut gallery)?, true))?;
-        time(2, &mut || is(first(&mut other)?, true))?;
-        time(3, &mut || Ok(gallery.forget(&name).map(drop)?))?;
-        time(4, &mut || is(first(&mut gallery)?, false))?;
-        time(5, &mut || is(first(&mut other)?, false))?;
+        time(1, &mut || is(first(&mut gallery)?, &name, true))?;
+        time(2, &mut || is(first(&mut other)?, &name, true))?;
+        time(3, &mut || Ok(gallery.merge(&taker, &name).map(drop)?))?;
+        time(4, &mut || is(first(&mut gallery)?, &taker, true))?;
+        time(5, &mut || is(first(&mut other)?, &taker, true))?;
+        gallery.undo()?;
+        time(6, &mut || Ok(gallery.forget(&name).map(drop)?))?;
+        time(7, &mut || is(first(&mut gallery)?, &name, false))?;
+        time(8, &mut || is(first(&mut other)?, &name, false))?;
     }
-    let [to_enroll, enrolled, other_enrolled, to_forget, forgotten, other_forgotten] =
-        times.map(|mut ms| {
-            ms.sort_by(f64::total_cmp);
-            ms[ms.len() / 2]
-        });
+    let medians = times.map(|mut ms| {
+        ms.sort_by(f64::total_cmp);
+        ms[ms.len() / 2]
+    });
+    let [to_enroll, enrolled, other_enrolled, to_merge, merged, other_merged, ..] = medians;
+    let [.., to_forget, forgotten, other_forgotten] = medians;
     let n_mated = (0..probes.len()).filter(|&it| is_mated(it)).count();
     printer.json(&OpenedDto {
         seconds_to_open,
@@ -254,6 +268,9 @@ pub(super) fn measure_opened(
         ms_to_enroll: to_enroll,
         ms_after_enrolling: enrolled,
         ms_of_another_after_enrolling: other_enrolled,
+        ms_to_merge: to_merge,
+        ms_after_merging: merged,
+        ms_of_another_after_merging: other_merged,
         ms_to_forget: to_forget,
         ms_after_forgetting: forgotten,
         ms_of_another_after_forgetting: other_forgotten,
