@@ -5,17 +5,13 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::matrix::{Matrix, dot};
+use super::matrix::Matrix;
+use super::pairwise::{MIN_SIGNAL, lp_distances, products, raise, signals, squared_distances};
 use super::sparse::Sparse;
-use super::symmetric::{gram, plus_transposed_times};
+use super::symmetric::plus_transposed_times;
 use super::unit::Units;
 use super::{InvalidLoss, require};
 use crate::ops::kernel::simd::vectorized;
-
-/// Share of `|a|² + |b|²` below which `|a|² + |b|² - 2 a·b` has lost too many digits.
-const CANCELS: f64 = 1e-6;
-/// Sum of squares about the mean below which a row carries no signal.
-const MIN_SIGNAL: f64 = 1e-24;
 
 /// A distance (smaller is closer) or a similarity (larger is closer) of two rows.
 ///
@@ -130,12 +126,7 @@ impl Distance {
                 squared_distances(a, others, |squared| raise(squared, power / 2.0))
             }
             Self::Lp { p, power, .. } => lp_distances(a, b, p, power),
-            Self::Cosine | Self::Dot if others.is_none() => gram(a, |_, _, row| unsign_zeros(row)),
-            Self::Cosine | Self::Dot => {
-                let mut values = a.times_transposed(b);
-                values.par_rows_mut().for_each(unsign_zeros);
-                values
-            }
+            Self::Cosine | Self::Dot => products(a, others),
             Self::Snr { .. } => {
                 let mut values = squared_distances(a, others, |_| {});
                 values.par_rows_mut().zip(signals(a)).for_each(|(row, signal)| {
@@ -248,79 +239,6 @@ pub(super) fn slope_along(value: f64, power: f64) -> f64 {
     }
 }
 
-/// Turns -0 into 0: products have both, and what ranks by bits would take one for nearer than the other.
-fn unsign_zeros(values: &mut [f64]) {
-    vectorized(
-        #[inline(always)]
-        || {
-            for value in values {
-                *value += 0.0;
-            }
-        },
-    );
-}
-
-fn squared_norms(rows: &Matrix) -> Vec<f64> {
-    rows.rows().map(|row| dot(row, row)).collect()
-}
-
-/// Signal of each row; infinite where there is none, so that whatever is divided by it vanishes.
-fn signals(rows: &Matrix) -> Vec<f64> {
-    let bounded = |signal: f64| if signal < MIN_SIGNAL { f64::INFINITY } else { signal };
-    squared_norms(rows).into_iter().map(bounded).collect()
-}
-
-/// Squared Euclidean distances of rows and others, or of rows among themselves, changed by `finish`.
-fn squared_distances(
-    a: &Matrix,
-    others: Option<&Matrix>,
-    finish: impl Fn(&mut [f64]) + Sync,
-) -> Matrix {
-    let norms_a = squared_norms(a);
-    let norms_of_others = others.map(squared_norms);
-    let (b, norms_b) = (others.unwrap_or(a), norms_of_others.as_ref().unwrap_or(&norms_a));
-    // From products of a row with those from some first one on.
-    let from_products = |row: usize, first: usize, values: &mut [f64]| {
-        let (norm, norms) = (norms_a[row], &norms_b[first..]);
-        vectorized(
-            #[inline(always)]
-            || {
-                for (value, other) in values.iter_mut().zip(norms) {
-                    *value = (norm + other) - 2.0 * *value;
-                }
-            },
-        );
-        for ((column, value), other) in (first..).zip(&mut *values).zip(norms) {
-            if *value <= CANCELS * (norm + other) {
-                let differences = a.row(row).iter().zip(b.row(column)).map(|(a, b)| a - b);
-                *value = differences.map(|difference| difference * difference).sum();
-            }
-        }
-        finish(values);
-    };
-    let Some(b) = others else { return gram(a, from_products) };
-    let mut values = a.times_transposed(b);
-    values.par_rows_mut().enumerate().for_each(|(row, values)| from_products(row, 0, values));
-    values
-}
-
-fn raise(values: &mut [f64], exponent: f64) {
-    if exponent == 0.5 {
-        vectorized(
-            #[inline(always)]
-            || {
-                for value in values {
-                    *value = value.sqrt();
-                }
-            },
-        );
-    } else if exponent != 1.0 {
-        for value in values {
-            *value = value.powf(exponent);
-        }
-    }
-}
-
 /// Multiplies each factor by `d^(power - 2)`.
 fn along(factors: &mut [f64], values: &[f64], power: f64) {
     if power == 1.0 {
@@ -340,13 +258,6 @@ fn along(factors: &mut [f64], values: &[f64], power: f64) {
             }
         }
     }
-}
-
-fn lp_distances(a: &Matrix, b: &Matrix, p: f64, power: f64) -> Matrix {
-    Matrix::from_fn([a.n_rows(), b.n_rows()], |i, j| {
-        let sum: f64 = a.row(i).iter().zip(b.row(j)).map(|(a, b)| (a - b).abs().powf(p)).sum();
-        sum.powf(power / p)
-    })
 }
 
 /// The gradients of both sides where each pair pulls along `a - b`, as hard as its factor says.

@@ -15,6 +15,7 @@ pub mod loss;
 pub mod matrix;
 pub mod memory;
 pub mod miner;
+mod pairwise;
 pub mod reducer;
 pub mod regularizer;
 pub mod relevance;
