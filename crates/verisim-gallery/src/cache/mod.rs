@@ -25,8 +25,7 @@
 //!
 //! *What it is of.* The header names a moment of the log by position and hash. If the store's log does
 //! not have this moment, the file is worthless; otherwise the log says who was forgotten since and who
-//! gave templates away, and
-//! the store which templates came.
+//! gave templates away, and the store which templates came.
 //!
 //! *Forgetting.* Within the change, before it is committed, the person's rows become zeros in place,
 //! templates that the file lacks are added, the header names the moment that the commit will make,

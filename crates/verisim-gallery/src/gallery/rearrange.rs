@@ -52,8 +52,9 @@ impl Gallery {
         self.keep_change(&session, &taker, &change)?;
         let (person, other) = uids;
         let action = Action::Merged { person, other, n_templates, is_undoing: false };
-        self.commit_hand_over(session, action, &ids(&rows))?;
-        self.packed.forget(&ids(&rows));
+        let gave = ids(&rows);
+        self.commit_hand_over(session, action, &gave)?;
+        self.packed.forget(&gave);
         Ok(n_templates)
     }
 
@@ -79,8 +80,9 @@ impl Gallery {
             Change { kind: ChangeKind::Move, taker: person, giver: other, templates, gone: None };
         self.keep_change(&session, &taker, &change)?;
         let action = Action::Moved { person, other, n_templates: 1, is_undoing: false };
-        self.commit_hand_over(session, action, &ids(&rows))?;
-        self.packed.forget(&ids(&rows));
+        let gave = ids(&rows);
+        self.commit_hand_over(session, action, &gave)?;
+        self.packed.forget(&gave);
         Ok(())
     }
 
@@ -123,8 +125,9 @@ impl Gallery {
             Change { kind: ChangeKind::Split, taker: person, giver: other, templates, gone: None };
         self.keep_change(&session, &taker, &change)?;
         let action = Action::Split { person, other, n_templates, is_undoing: false };
-        self.commit_hand_over(session, action, &ids(&rows))?;
-        self.packed.forget(&ids(&rows));
+        let gave = ids(&rows);
+        self.commit_hand_over(session, action, &gave)?;
+        self.packed.forget(&gave);
         Ok(n_templates)
     }
 

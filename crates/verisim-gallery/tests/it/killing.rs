@@ -96,7 +96,7 @@ fn a_gallery_whose_making_was_killed_can_be_made() {
 #[test]
 fn a_file_that_may_not_grow_fails_the_change_and_loses_nothing() {
     // In the shell's blocks, of 512 or 1024 bytes: from the making of the gallery to many changes.
-    for (round, n_blocks) in [0, 8, 24, 70, 130, 250, 1000].into_iter().enumerate() {
+    for (round, n_blocks) in [0, 8, 24, 70, 130, 250, 500, 1000].into_iter().enumerate() {
         let folder = tempfile::tempdir().unwrap();
         let limit = format!("trap '' XFSZ; ulimit -f {n_blocks}; exec \"$@\"");
         let mut command =
