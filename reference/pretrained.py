@@ -292,6 +292,15 @@ NETWORKS = {
             'kind = "vit"\nwidth = 24\ndepth = 2\nheads = 4\nembedding_dim = 16', 30),
     "inception-resnet": (InceptionResnetV1, 'kind = "inception-resnet"', 80),
 }
+WIDTHS = [64, 128, 256, 512]
+# As their authors publish them.
+NETWORKS |= {
+    "r100": (lambda: IResNet([3, 13, 30, 3], WIDTHS, 512, 112),
+             f'kind = "resnet"\ndepths = [3, 13, 30, 3]\nwidths = {WIDTHS}\nleading_norm = true\nembedding_dim = 512', 112),
+    "mbf": (lambda: MobileFaceNet(512, [1, 4, 6, 2], 2, 112),
+            'kind = "mobilefacenet"\nembedding_dim = 512\nscale = 2\nblocks = [1, 4, 6, 2]', 112),
+    "vit-t": (lambda: VisionTransformer(112, 9, 256, 12, 8, 512), 'kind = "vit"\nwidth = 256', 112),
+}
 
 
 @torch.no_grad()

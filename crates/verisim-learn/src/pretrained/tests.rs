@@ -138,6 +138,13 @@ fn inception_resnets_of_facenet_pytorch_load_by_name() {
     check("inception-resnet");
 }
 
+#[test]
+fn networks_load_at_the_size_that_their_authors_publish() {
+    if std::env::var_os("RUN_SLOW_TESTS").is_some() {
+        ["r100", "mbf", "vit-t"].into_iter().for_each(check);
+    }
+}
+
 fn refusal(text: &str, path: &Path) -> WeightsError {
     let config = config(text);
     load(fresh(&config, 32, &Device::flex()), &config, path).err().unwrap()
