@@ -140,9 +140,7 @@ fn inception_resnets_of_facenet_pytorch_load_by_name() {
 
 #[test]
 fn networks_load_at_the_size_that_their_authors_publish() {
-    if std::env::var_os("RUN_SLOW_TESTS").is_some() {
-        ["r100", "mbf", "vit-t"].into_iter().for_each(check);
-    }
+    ["r100", "mbf", "vit-t"].into_iter().for_each(check);
 }
 
 fn refusal(text: &str, path: &Path) -> WeightsError {
