@@ -14,7 +14,7 @@ use super::edges::Edges;
 use super::fixed::Fixed;
 use super::layer::{LinearNorm, Norm};
 use super::weights::WeightSource;
-use super::{InputSize, InvalidBackbone};
+use super::{InputSize, InvalidBackbone, l2_normalize};
 use crate::export::graph::{Graph, Value};
 
 /// Keeps the slope of the square root finite where a cell has no gradient.
@@ -49,6 +49,11 @@ pub struct GradientsConfig {
     /// Adds maps of the picture moved and zoomed to where the faces of training were.
     #[serde(default)]
     pub align: Option<AlignConfig>,
+    /// Parts of the grid of cells, left, top, width and height in cells, that have a layer of their
+    /// own beside that of the whole, and see the picture in its place if there is `align`. Each gives
+    /// a unit vector of its share of the components: the whole first, then the parts in their order.
+    #[serde(default)]
+    pub parts: Vec<[usize; 4]>,
 }
 
 fn eight() -> usize {
@@ -75,9 +80,21 @@ impl GradientsConfig {
         weights: &mut WeightSource,
     ) -> Result<Gradients, InvalidBackbone> {
         self.check()?;
-        let n_cells = (input.width / self.cell) * (input.height / self.cell);
+        let [columns, rows] = [input.width, input.height].map(|side| side / self.cell);
+        let n_cells = columns * rows;
         let found = format!("{} for pictures of {input}", self.cell);
         InvalidBackbone::unless(n_cells > 0, "cell", found, "at most their width and height")?;
+        let fits = |&[left, top, width, height]: &[usize; 4]| {
+            let ends = [left.saturating_add(width), top.saturating_add(height)];
+            width > 0 && height > 0 && ends[0] <= columns && ends[1] <= rows
+        };
+        let found = format!("{:?} for {columns}x{rows} cells", self.parts);
+        InvalidBackbone::unless(
+            self.parts.iter().all(fits),
+            "parts",
+            found,
+            "inside the grid of cells",
+        )?;
         let scale = |&shrinks: &usize| Scale {
             edges: Edges {
                 channels: input.channels,
@@ -90,10 +107,18 @@ impl GradientsConfig {
         let aligner = self.align.as_ref().map(|align| align.init(input, weights)).transpose()?;
         let n_views = 1 + usize::from(aligner.is_some());
         let n_maps = self.orientations * self.scales.len() * n_views;
+        let dim = self.embedding_dim / (1 + self.parts.len());
+        let part = |&place: &[usize; 4], weights: &mut WeightSource| {
+            let [_, _, width, height] = place;
+            let n_seen = n_maps / n_views;
+            let head = LinearNorm::new(n_seen * width * height, dim, weights);
+            Part { maps: [n_maps - n_seen, n_seen], place, grid: [columns, rows], head }
+        };
         Ok(Gradients {
             scales: self.scales.iter().map(scale).collect(),
             norm: Norm::new(n_maps, weights),
-            head: LinearNorm::new(n_maps * n_cells, self.embedding_dim, weights),
+            head: LinearNorm::new(n_maps * n_cells, dim, weights),
+            parts: self.parts.iter().map(|place| part(place, weights)).collect(),
             dropout: self.dropout,
             mirror: self.mirror,
             aligner,
@@ -113,6 +138,9 @@ impl GradientsConfig {
         let is_odd = window >= 3 && !window.is_multiple_of(2);
         check(is_odd, "contrast_window", window.to_string(), "odd, from 3")?;
         InvalidBackbone::check_embedding_dim(self.embedding_dim)?;
+        let is_shared = self.embedding_dim.is_multiple_of(1 + self.parts.len());
+        let found = format!("{} for {} parts", self.embedding_dim, self.parts.len());
+        check(is_shared, "embedding_dim", found, "a multiple of one more than there are parts")?;
         InvalidBackbone::check_share("dropout", self.dropout)?;
         self.align.as_ref().map_or(Ok(()), AlignConfig::check)
     }
@@ -124,9 +152,44 @@ pub struct Gradients {
     scales: Vec<Scale>,
     norm: Norm,
     head: LinearNorm,
+    parts: Vec<Part>,
     dropout: f64,
     mirror: bool,
     aligner: Option<Aligner>,
+}
+
+/// A layer that sees a part of the cells.
+#[derive(Module, Debug)]
+struct Part {
+    /// Left, top, width and height, in cells.
+    place: [usize; 4],
+    /// Columns and rows of all cells.
+    grid: [usize; 2],
+    /// First of the maps that it sees, and how many they are.
+    maps: [usize; 2],
+    head: LinearNorm,
+}
+
+impl Part {
+    /// What the part sees, `[batch, maps, height, width]`, of all maps.
+    fn of(&self, maps: Tensor<4>) -> Tensor<4> {
+        let ([first, n_maps], [left, top, width, height]) = (self.maps, self.place);
+        maps.narrow(1, first, n_maps).narrow(2, top, height).narrow(3, left, width)
+    }
+
+    /// `flat` are all maps after their normalization, behind one another.
+    fn export(&self, graph: &mut Graph, flat: Value) -> Value {
+        let ([first, n_maps], [left, top, width, height]) = (self.maps, self.place);
+        let [columns, rows] = self.grid;
+        let cells: Vec<usize> = (first..first + n_maps)
+            .flat_map(|map| (top..top + height).map(move |row| map * rows + row))
+            .flat_map(|line| (left..left + width).map(move |column| line * columns + column))
+            .collect();
+        let seen = graph.gather(flat, 1, &cells, [1, cells.len()]);
+        let seen = graph.flatten(seen);
+        let view = self.head.export(None, graph, seen);
+        graph.l2_normalize(view)
+    }
 }
 
 impl Gradients {
@@ -141,8 +204,16 @@ impl Gradients {
         if self.mirror {
             maps = (maps + self.maps(images.clone().flip([3]))).mul_scalar(0.5);
         }
-        let flat = self.norm.forward(maps).flatten::<2>(1, 3);
-        self.head.forward(dropout.apply(flat, self.dropout))
+        let maps = self.norm.forward(maps);
+        let mut see = |maps: Tensor<4>, head: &LinearNorm| {
+            head.forward(dropout.apply(maps.flatten::<2>(1, 3), self.dropout))
+        };
+        let whole = see(maps.clone(), &self.head);
+        if self.parts.is_empty() {
+            return whole;
+        }
+        let parts = self.parts.iter().map(|part| see(part.of(maps.clone()), &part.head));
+        Tensor::cat([whole].into_iter().chain(parts).map(l2_normalize).collect(), 1)
     }
 
     /// The maps at all scales, of the picture and of the picture in its place.
@@ -163,7 +234,15 @@ impl Gradients {
             maps = graph.multiply_by(sum, 0.5);
         }
         let flat = graph.flatten(maps);
-        self.head.export(Some(&self.norm), graph, flat)
+        let whole = self.head.export(Some(&self.norm), graph, flat);
+        if self.parts.is_empty() {
+            return whole;
+        }
+        let mut views = vec![graph.l2_normalize(whole)];
+        let maps = self.norm.export(graph, maps);
+        let flat = graph.flatten(maps);
+        views.extend(self.parts.iter().map(|part| part.export(graph, flat)));
+        graph.concat(&views)
     }
 
     fn export_maps(&self, graph: &mut Graph, images: Value) -> Value {

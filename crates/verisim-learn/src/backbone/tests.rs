@@ -36,6 +36,7 @@ fn gradients() -> GradientsConfig {
         dropout: 0.0,
         mirror: false,
         align: None,
+        parts: Vec::new(),
     }
 }
 
@@ -282,4 +283,49 @@ fn impossible_sizes_of_deepid2_are_refused() {
     assert_eq!(found, "windows is [4, 3, 3, 0], but must be four numbers above 0");
     let found = refusal([4, 3, 3, 2], [0, 1], 55).unwrap_err();
     assert_eq!(found, "regions is [0, 1], but must be two numbers above 0");
+}
+
+#[test]
+fn parts_of_a_picture_are_seen_by_a_layer_of_their_own() {
+    let device = Device::flex();
+    let size = InputSize { width: 36, height: 72, channels: 1 };
+    let parts = vec![[0, 0, 6, 3], [1, 8, 5, 4]];
+    let config =
+        BackboneConfig::Gradients(GradientsConfig { embedding_dim: 30, parts, ..gradients() });
+    let network = network(&config, size, &device);
+    let picture = images(1, size, &device);
+    let below = images(1, InputSize { height: 24, ..size }, &device);
+    let changed = Tensor::cat(vec![picture.clone().narrow(2, 0, 48), below], 2);
+    let [before, after] = [picture, changed].map(|it| host(network.embed(it)));
+    let moved = |dims: std::ops::Range<usize>| {
+        let pairs = before[dims.clone()].iter().zip(&after[dims]);
+        pairs.map(|(before, after)| (before - after).abs()).fold(0.0, f32::max)
+    };
+    // The whole, the top, and what lies below, of which the top knows nothing.
+    assert!(moved(0..10) > 0.01 && moved(20..30) > 0.01, "{} {}", moved(0..10), moved(20..30));
+    assert!(moved(10..20) < 1e-6, "{}", moved(10..20));
+    for part in before.chunks(10) {
+        let squared: f32 = part.iter().map(|it| it * it).sum();
+        assert!((squared - 1.0 / 3.0).abs() < 1e-5, "{squared}");
+    }
+}
+
+#[test]
+fn impossible_parts_are_refused() {
+    let refusal = |parts: Vec<[usize; 4]>, embedding_dim| {
+        let size = InputSize { width: 36, height: 48, channels: 1 };
+        let config = GradientsConfig { parts, embedding_dim, ..gradients() };
+        let found = config.init(size, &mut WeightSource::new(1, &Device::flex()));
+        found.map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(refusal(vec![[0, 4, 6, 4]], 10), Ok(()));
+    for part in [[0, 5, 6, 4], [6, 0, 1, 1], [0, 0, 0, 1], [usize::MAX, 0, 2, 1]] {
+        let expected = format!("parts is {:?} for 6x8 cells, but must be inside the grid", [part]);
+        assert!(refusal(vec![part], 10).unwrap_err().starts_with(&expected), "{part:?}");
+    }
+    let found = refusal(vec![[0, 0, 1, 1]; 2], 10).unwrap_err();
+    assert!(
+        found.starts_with("embedding_dim is 10 for 2 parts, but must be a multiple"),
+        "{found}"
+    );
 }

@@ -1,5 +1,7 @@
 //! What a recipe says about its loss: which, over what distance, mined and reduced how.
 
+use std::ops::Range;
+
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -58,8 +60,19 @@ pub struct Term {
     /// How much it counts, 0 or more.
     #[serde(default = "one")]
     pub weight: f64,
+    /// The components of an embedding that it sees, from the first number up to the second; all by
+    /// default. So each of several networks side by side can have a loss of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<[usize; 2]>,
     /// The loss.
     pub loss: LossConfig,
+}
+
+impl Term {
+    /// The components that the loss sees.
+    pub(super) fn seen(&self, embedding_dim: usize) -> Range<usize> {
+        self.components.map_or(0..embedding_dim, |[from, to]| from..to)
+    }
 }
 
 /// A regularizer, and how much it counts.
@@ -114,8 +127,11 @@ impl LossConfig {
             }
             Form::Sum(terms) => {
                 require("terms", terms.len() as f64, !terms.is_empty(), "one loss or more")?;
-                for Term { weight, loss } in terms {
+                for Term { weight, components, loss } in terms {
                     require("weight", *weight, *weight >= 0.0, "0 or more")?;
+                    let [from, to] = components.unwrap_or([0, 1]);
+                    let expected = "two numbers, the first below the second";
+                    require("components", to as f64, from < to, expected)?;
                     loss.check()?;
                 }
             }

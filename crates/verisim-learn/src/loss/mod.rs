@@ -37,13 +37,13 @@ pub use self::state::{InvalidState, LossState};
 use self::centers::{Centers, Touched};
 use self::kind::Form;
 use crate::backbone::WeightSource;
-use crate::metric::InvalidLoss;
 use crate::metric::distance::Distance;
 use crate::metric::matrix::Matrix;
 use crate::metric::miner::Miner;
 use crate::metric::reducer::Reducer;
 use crate::metric::relevance::Relations;
 use crate::metric::scene::{Batch, Options, TupleLoss, evaluate, scene};
+use crate::metric::{InvalidLoss, require};
 use crate::ops::carry;
 use crate::random::derive_seed;
 
@@ -112,7 +112,12 @@ impl LossConfig {
                 classes.parameters(n_identities)
             }
             Form::Sum(terms) => {
-                let init = |term: &Term| term.loss.init(n_identities, embedding_dim, weights);
+                let init = |term: &Term| {
+                    let seen = term.seen(embedding_dim);
+                    let expected = "up to the number of an embedding's";
+                    require("components", seen.end as f64, seen.end <= embedding_dim, expected)?;
+                    term.loss.init(n_identities, seen.len(), weights)
+                };
                 loss.terms = terms.iter().map(init).collect::<Result<_, _>>()?;
                 Vec::new()
             }
@@ -243,7 +248,9 @@ impl Loss {
         state.terms.resize_with(terms.len(), LossState::default);
         for (index, (term, loss)) in terms.iter().zip(&self.terms).enumerate() {
             let seed = derive_seed(seed, index as u64);
-            let found = loss.forward(features.clone(), labels, &mut state.terms[index], seed);
+            let seen = term.seen(features.dims()[1]);
+            let seen = features.clone().narrow(1, seen.start, seen.len());
+            let found = loss.forward(seen, labels, &mut state.terms[index], seed);
             sum.loss = sum.loss + found.loss * term.weight;
             sum.touched.extend(found.touched);
             let counts = [sum.n_active, found.n_active];

@@ -1,5 +1,7 @@
 //! The way of losses into networks: what the host computed arrives as value and gradient, on every device.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::*;
@@ -124,6 +126,47 @@ fn a_sum_adds_values_and_gradients_by_weight() {
     let expected: Vec<f64> = one.1.iter().zip(&other.1).map(|(a, b)| a + 0.5 * b).collect();
     assert_close("gradient", &gradient, &expected);
     assert!(sum.needs_mated_pairs());
+}
+
+#[test]
+fn a_loss_of_a_sum_sees_its_components_alone() {
+    let rows = random([8, 5], 9);
+    let sum = loss(
+        "kind = \"sum\"
+         terms = [{ components = [0, 2], loss = { kind = \"contrastive\" } },
+                  { components = [2, 5], weight = 0.5, loss = { kind = \"triplet\" } }]",
+    );
+    let part = |columns: Range<usize>| {
+        let values: Vec<f64> = rows.rows().flat_map(|row| row[columns.clone()].to_vec()).collect();
+        Matrix::new(values, [8, columns.len()])
+    };
+    let (value, gradient) = run(&sum, &rows, &LABELS);
+    let one = run(&loss("kind = \"contrastive\""), &part(0..2), &LABELS);
+    let other = run(&loss("kind = \"triplet\""), &part(2..5), &LABELS);
+    assert_close("loss", &[f64::from(value)], &[f64::from(one.0 + 0.5 * other.0)]);
+    let of_row = |row: usize| {
+        let halved = other.1[3 * row..3 * row + 3].iter().map(|it| 0.5 * it);
+        one.1[2 * row..2 * row + 2].iter().copied().chain(halved).collect::<Vec<f64>>()
+    };
+    assert_close("gradient", &gradient, &(0..8).flat_map(of_row).collect::<Vec<_>>());
+    assert!(gradient.iter().any(|it| it.abs() > 0.01));
+}
+
+#[test]
+fn centers_have_the_components_that_their_loss_sees() {
+    let of = |components: &str| {
+        let text = format!(
+            "kind = \"sum\"\nterms = [{{ {components}, loss = {{ kind = \"arcface\" }} }}]"
+        );
+        loss(&text).init(3, 5, &mut WeightSource::new(0, &Device::flex()))
+    };
+    let made = of("components = [1, 4]").unwrap();
+    assert_eq!(made.terms[0].centers().unwrap().dims(), [3, 3]);
+    let refusal = |components: &str| of(components).unwrap_err().to_string();
+    let expected = "components is 6, but must be up to the number of an embedding's";
+    assert_eq!(refusal("components = [1, 6]"), expected);
+    let expected = "components is 4, but must be two numbers, the first below the second";
+    assert_eq!(refusal("components = [4, 4]"), expected);
 }
 
 #[test]

@@ -168,10 +168,11 @@ impl Recipe {
 
     /// Makes a small instance of what checks itself when made.
     fn check_parts(&self) -> Result<(), InvalidRecipe> {
+        self.backbone.check().map_err(|error| invalid_text(&format!("backbone.{error}")))?;
         let mut weights = WeightSource::new(0, &burn::tensor::Device::flex());
-        let loss = self.loss.init(2, 2, &mut weights);
+        let loss = self.loss.init(2, self.backbone.embedding_dim(), &mut weights);
         loss.map_err(|error| invalid_text(&format!("loss.{error}")))?;
-        self.backbone.check().map_err(|error| invalid_text(&format!("backbone.{error}")))
+        Ok(())
     }
 }
 

@@ -167,4 +167,6 @@ fn aligned_gradients_agree() {
     let backbone = "kind = 'gradients'\ncell = 6\nscales = [1, 2]\nmirror = true\nalign = { shift = 4, zoom = 0.1 }";
     check(backbone, InputSize { width: 36, height: 48, channels: 1 });
     check(backbone, InputSize { width: 40, height: 47, channels: 3 });
+    let in_parts = format!("{backbone}\nparts = [[1, 0, 5, 4], [0, 3, 6, 4], [2, 6, 1, 1]]");
+    check(&in_parts, InputSize { width: 40, height: 47, channels: 3 });
 }

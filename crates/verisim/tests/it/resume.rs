@@ -77,7 +77,7 @@ const CASES: [(&str, &str); 16] = [
     ),
     (
         "aligned",
-        "backbone = { kind = 'gradients', orientations = 8, cell = 8, scales = [2, 4], contrast_window = 13, embedding_dim = 16, mirror = true, align = { shift = 2, zoom = 0.1 } }\ninput = { width = 48, height = 64, channels = 1 }",
+        "backbone = { kind = 'gradients', orientations = 8, cell = 8, scales = [2, 4], contrast_window = 13, embedding_dim = 16, mirror = true, align = { shift = 2, zoom = 0.1 }, parts = [[1, 2, 4, 3]] }\ninput = { width = 48, height = 64, channels = 1 }\n[loss]\nkind = 'sum'\nterms = [{ components = [0, 8], loss = { kind = 'arcface', scale = 16.0 } }, { components = [8, 16], loss = { kind = 'softmax' } }]",
     ),
 ];
 
