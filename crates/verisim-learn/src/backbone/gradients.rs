@@ -1,8 +1,8 @@
-//! Oriented gradients collected in cells, and one fully connected layer; it knows no loss.
+//! Oriented gradients collected in cells, and a fully connected layer over all or some of them; it knows no loss.
 //!
 //! The maps are those of Dalal and Triggs, *Histograms of Oriented Gradients for Human Detection*,
-//! 2005, <https://doi.org/10.1109/CVPR.2005.177>, at several scales. Only the layer after them
-//! learns: for data of few identities, on which a network that finds its own maps learns them by heart.
+//! 2005, <https://doi.org/10.1109/CVPR.2005.177>, at several scales. Only the layers after them
+//! learn: for data of few identities, on which a network that finds its own maps learns them by heart.
 
 use burn::module::Module;
 use burn::tensor::Tensor;

@@ -314,7 +314,7 @@ fn parts_of_a_picture_are_seen_by_a_layer_of_their_own() {
 fn impossible_parts_are_refused() {
     let refusal = |parts: Vec<[usize; 4]>, embedding_dim| {
         let size = InputSize { width: 36, height: 48, channels: 1 };
-        let config = GradientsConfig { parts, embedding_dim, ..gradients() };
+        let config = GradientsConfig { embedding_dim, parts, ..gradients() };
         let found = config.init(size, &mut WeightSource::new(1, &Device::flex()));
         found.map(|_| ()).map_err(|error| error.to_string())
     };
